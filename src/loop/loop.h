@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * loop.h - a thread's loop: one io_uring (or poll with synchronous calls) that does all its work in turns
+ *
+ * A turn: take all completions that are there and run their handlers, ask the hooks for work, let hooks flush
+ * what gathered into bundles, submit everything once, sleep only when nothing came inline.
+ *
+ *   1. Everything here but sheaf_loop_wake() is called by the loop's own thread (asserted).
+ *   2. An operation (struct sheaf_op) belongs to the loop from its start until its done() is entered.
+ *      done() runs once, during a turn, never inside the call that started the operation.
+ *   3. Nothing is allocated per operation.
+ */
+#ifndef SHEAF_LOOP_H
+#define SHEAF_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct sheaf_loop;
+
+enum sheaf_io_backend {
+	SHEAF_IO_AUTO, /* io_uring where allowed, else sync */
+	SHEAF_IO_URING,
+	SHEAF_IO_SYNC,
+};
+
+enum sheaf_op_code {
+	SHEAF_OP_READV,
+	SHEAF_OP_WRITEV,
+	SHEAF_OP_READV_WHEN_READY,
+	SHEAF_OP_FSYNC,
+	SHEAF_OP_FALLOCATE,
+	SHEAF_OP_POLL_IN,
+	SHEAF_OP_TIMER,
+	SHEAF_OP_CALL,
+	SHEAF_OP_READY,
+};
+
+/**
+ * struct sheaf_op - one operation in flight; embed it in what it works for
+ * @done: set by the caller before the start. @result: bytes or 0, or a negative errno.
+ * The other fields are the loop's.
+ */
+struct sheaf_op {
+	void (*done)(struct sheaf_op *op, int result);
+	struct sheaf_op *next;
+	enum sheaf_op_code code;
+	int fd;
+	int flags;
+	int result;
+	unsigned iov_count;
+	const struct iovec *iov;
+	uint64_t offset;
+	uint64_t length;
+	int (*call)(void *arg);
+	void *arg;
+};
+
+/**
+ * struct sheaf_loop_hook - somebody who brings work to a loop's turns
+ * @poll: take what waits (a lane's bundles); true if there was something. Optional.
+ * @flush: the turn's work is done, push what gathered (bundles); true if that made more work for this turn.
+ *         Called again until all hooks say false. Optional.
+ * @may_sleep: the loop is about to sleep. Announce it (sleeping flags) and look once more; false if there is
+ *         work after all. Optional.
+ * @awake: the sleep is over, or did not happen; take the announcement back. Optional.
+ */
+struct sheaf_loop_hook {
+	bool (*poll)(struct sheaf_loop_hook *hook);
+	bool (*flush)(struct sheaf_loop_hook *hook);
+	bool (*may_sleep)(struct sheaf_loop_hook *hook);
+	void (*awake)(struct sheaf_loop_hook *hook);
+	struct sheaf_loop_hook *next;
+};
+
+/** Counters of a loop: W: the loop's thread; R: any, relaxed. */
+struct sheaf_loop_stats {
+	_Atomic uint64_t turns;
+	_Atomic uint64_t enters;	     /* io_uring_enter calls */
+	_Atomic uint64_t inline_completions; /* done when the submission returned, without a sleep */
+	_Atomic uint64_t sleeps;
+	_Atomic uint64_t doorbells; /* rung by this loop */
+};
+
+/**
+ * sheaf_loop_probe() - which back end a loop would get
+ * @wanted: as on the command line.  @ret_reason: a static text that says why (never NULL).
+ * Return: SHEAF_IO_URING or SHEAF_IO_SYNC; -errno when @wanted is SHEAF_IO_URING and that is not possible.
+ */
+int sheaf_loop_probe(enum sheaf_io_backend wanted, const char **ret_reason);
+
+/**
+ * sheaf_loop_create() - make a loop; the thread that first runs it owns it
+ * @backend: SHEAF_IO_URING or SHEAF_IO_SYNC.  @entries: operations that may be in flight, a hint (rings grow
+ *           to the next power of two; more are queued, never lost).
+ * Thread: any; nothing but sheaf_loop_wake() and sheaf_loop_add_hook() may be called before the owner runs it.
+ * Return: 0, or -errno.
+ */
+int sheaf_loop_create(enum sheaf_io_backend backend, unsigned entries, struct sheaf_loop **ret_loop);
+/** Free a loop that is not running; returns NULL. Operations in flight are dropped without done(). */
+struct sheaf_loop *sheaf_loop_free(struct sheaf_loop *loop);
+
+/** Add a hook; before the loop runs, or by its thread. */
+void sheaf_loop_add_hook(struct sheaf_loop *loop, struct sheaf_loop_hook *hook);
+/** Take a hook out again; by the loop's thread, not from inside a hook. */
+void sheaf_loop_remove_hook(struct sheaf_loop *loop, struct sheaf_loop_hook *hook);
+
+/**
+ * sheaf_loop_turn() - one turn
+ * @may_sleep: false: return after what is there.
+ * Return: 0, or -errno when the kernel refused the loop itself (fatal).
+ */
+int sheaf_loop_turn(struct sheaf_loop *loop, bool may_sleep);
+/** Turns until sheaf_loop_stop(); claims the loop for the calling thread. 0 or -errno as of a turn. */
+int sheaf_loop_run(struct sheaf_loop *loop);
+/** End sheaf_loop_run() after this turn. Thread: the loop's own, or any other followed by a wake. */
+void sheaf_loop_stop(struct sheaf_loop *loop);
+/** Make a sleeping loop take a turn. Thread: any. One system call. */
+void sheaf_loop_wake(struct sheaf_loop *loop);
+/** The eventfd that wakes the loop; who writes to it need not have the loop. */
+int sheaf_loop_doorbell_fd(const struct sheaf_loop *loop);
+/** Ring @doorbell_fd of another loop as an entry of this loop's next submission. */
+void sheaf_loop_ring_doorbell(struct sheaf_loop *loop, int doorbell_fd);
+
+/* Start operations. op->done is set; all else is filled in here. iov and data stay the caller's and must
+ * outlive the operation. rwf: RWF_DSYNC or 0. offset -1: none (devices). */
+void sheaf_loop_readv(struct sheaf_loop *loop, struct sheaf_op *op, int fd, const struct iovec *iov,
+		      unsigned n, uint64_t offset, int rwf);
+void sheaf_loop_writev(struct sheaf_loop *loop, struct sheaf_op *op, int fd, const struct iovec *iov,
+		       unsigned n, uint64_t offset, int rwf);
+/** Poll a non-blocking fd for input, then readv: one completion for both. -EAGAIN when somebody else took it. */
+void sheaf_loop_readv_when_ready(struct sheaf_loop *loop, struct sheaf_op *op, int fd,
+				 const struct iovec *iov, unsigned n);
+void sheaf_loop_fsync(struct sheaf_loop *loop, struct sheaf_op *op, int fd, bool datasync);
+void sheaf_loop_fallocate(struct sheaf_loop *loop, struct sheaf_op *op, int fd, int mode,
+			  uint64_t offset, uint64_t length);
+/** One shot; result: 0 ready. */
+void sheaf_loop_poll_in(struct sheaf_loop *loop, struct sheaf_op *op, int fd);
+/** One shot after @ns nanoseconds; result 0. */
+void sheaf_loop_timer(struct sheaf_loop *loop, struct sheaf_op *op, uint64_t ns);
+/** Run @call(@arg) on the helper pool (it may block); result: what it returned. */
+void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(void *arg), void *arg);
+/** The work is done already: done(op, result) later in this turn. */
+void sheaf_loop_ready(struct sheaf_loop *loop, struct sheaf_op *op, int result);
+
+/** Monotonic nanoseconds, read once a turn. */
+uint64_t sheaf_loop_now(const struct sheaf_loop *loop);
+enum sheaf_io_backend sheaf_loop_backend(const struct sheaf_loop *loop);
+const struct sheaf_loop_stats *sheaf_loop_stats(const struct sheaf_loop *loop);
+
+#endif

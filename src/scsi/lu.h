@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * lu.h - a direct-access logical unit (SPC-4, SBC-4) over a store
+ *
+ * The LU decodes a task's CDB by table, runs it on a store, and fills in the response. It knows nothing of
+ * slots, bundles or lanes: the disk controller calls sheaf_lu_execute() for each task and hands slots back when
+ * done() comes.
+ */
+#ifndef SHEAF_LU_H
+#define SHEAF_LU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sheaf/task.h>
+
+#include "loop/loop.h"
+#include "store/store.h"
+
+struct sheaf_lu;
+
+struct sheaf_lu_options {
+	uint32_t block_size;	     /* 512 or 4096 */
+	uint64_t maximum_transfer_bytes; /* VPD B0 MAXIMUM TRANSFER LENGTH; longer CDBs are refused */
+	bool read_only;		     /* write-protected: DATA PROTECT, WP in MODE SENSE */
+	const char *serial;	     /* VPD 80 and 83; stable for an image */
+};
+
+/**
+ * struct sheaf_lu_task - one command while the LU runs it; one per slot, embedded in the controller's
+ * @task:     a private copy of the command slot, made once by the controller.
+ * @response: response slot in the controller's view; the LU writes all that a controller must write.
+ * @data:     the task's buffer in the controller's view, requested_transfer_count bytes, checked by the controller
+ * @done:     called once, on the loop; may be called from inside sheaf_lu_execute().
+ */
+struct sheaf_lu_task {
+	struct sheaf_task task;
+	struct sheaf_response *response;
+	uint8_t *data;
+	struct sheaf_loop *loop;
+	void (*done)(struct sheaf_lu_task *lt);
+	/* The LU's own. */
+	struct sheaf_lu *lu;
+	struct sheaf_store_io io;
+	uint64_t lba, blocks; /* what the CDB names */
+	uint32_t step;	      /* position in multi-part commands (UNMAP's descriptors, …) */
+	uint64_t cursor;
+	void *scratch; /* allocated by rare commands (WRITE SAME), freed before done() */
+};
+
+/**
+ * sheaf_lu_create() - make an LU over @store, which stays the caller's and must outlive it
+ * Return: 0, -EINVAL (size not a multiple of the block size, fewer than one block), -ENOMEM.
+ */
+int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *options,
+		    struct sheaf_lu **ret_lu);
+struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu);
+
+/** Run lt->task on @lu. @luns and @lun_count: for REPORT LUNS, LUN numbers 0..lun_count-1 exist. */
+void sheaf_lu_execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_task *lt);
+/** A task for a LUN that does not exist: SPC-4 section 5.15 (INQUIRY, REPORT LUNS, REQUEST SENSE answer, others LOGICAL UNIT NOT SUPPORTED). */
+void sheaf_lu_execute_absent(uint32_t lun_count, struct sheaf_lu_task *lt);
+/** LOGICAL UNIT RESET: unit attention 29h/03h for the next command. Thread: any. */
+void sheaf_lu_reset(struct sheaf_lu *lu);
+
+uint64_t sheaf_lu_blocks(const struct sheaf_lu *lu);
+uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu);
+
+#endif

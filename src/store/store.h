@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * store.h - where an image's bytes are, as a table that file, memory and null stores fill in
+ *
+ * Asynchronous: sheaf_store_submit() starts an io on a loop and io->done() is called once, later, on that loop.
+ * Offsets and lengths are bytes, and multiples of 512. A store checks nothing that the LU has checked
+ * (bounds), and asserts it. Several loops may use one store at once, one sheaf_store_io each.
+ */
+#ifndef SHEAF_STORE_H
+#define SHEAF_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "loop/loop.h"
+
+enum sheaf_store_op {
+	SHEAF_STORE_READ,
+	SHEAF_STORE_WRITE,   /* fua: durable when done */
+	SHEAF_STORE_FLUSH,   /* all writes done before it are durable when it is done */
+	SHEAF_STORE_DISCARD, /* reads as zeros afterwards, and frees the space where that is possible */
+	SHEAF_STORE_ZERO,    /* reads as zeros afterwards, and keeps (or takes) the space */
+	SHEAF_STORE_STATUS,  /* is offset in data or in a hole, and to where: extent_bytes, extent_hole */
+};
+
+struct sheaf_store;
+
+/** One access; embed it in what it works for. The caller fills in the first part. */
+struct sheaf_store_io {
+	enum sheaf_store_op op;
+	bool fua;
+	uint64_t offset; /* bytes from the start of the store (an image's offset= is added by the store) */
+	uint64_t length; /* bytes; STATUS: how far to look */
+	void *data;	 /* READ, WRITE */
+	/* result: 0 when all length was done, else a negative errno (-EIO for a short transfer). */
+	void (*done)(struct sheaf_store_io *io, int result);
+	/* STATUS: the extent at offset, 1..length bytes. */
+	uint64_t extent_bytes;
+	bool extent_hole;
+	/* The store's own. */
+	struct sheaf_store *store;
+	struct sheaf_loop *loop;
+	struct sheaf_op loop_op;
+	struct iovec iov;
+	uint64_t moved; /* bytes of length that are done */
+};
+
+struct sheaf_store_ops {
+	const char *name;
+	void (*submit)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
+	struct sheaf_store *(*free)(struct sheaf_store *store);
+};
+
+/** First member of each store. */
+struct sheaf_store {
+	const struct sheaf_store_ops *ops;
+	char *name;	     /* the image as the user named it; for messages */
+	uint64_t size_bytes; /* a multiple of 512 */
+	uint32_t alignment_bytes; /* of data pointers, offsets and lengths (O_DIRECT); 1 if any will do */
+	uint32_t physical_block_bytes; /* hint for VPD and READ CAPACITY: at least 512 */
+	bool read_only;
+	bool direct; /* O_DIRECT is on */
+	bool can_discard;
+};
+
+struct sheaf_file_store_options {
+	enum sheaf_direct { SHEAF_DIRECT_AUTO, SHEAF_DIRECT_ON, SHEAF_DIRECT_OFF } direct;
+	bool read_only;	    /* never opened for writing */
+	bool read_only_auto; /* fall back to read_only where writing is not permitted */
+	bool force_share;   /* read_only without a lock */
+	uint64_t offset_bytes;
+	uint64_t sizelimit_bytes; /* 0: to the end */
+	uint32_t block_size;	  /* 512 or 4096: the size must be a multiple of it */
+};
+
+/**
+ * sheaf_file_store_open() - a store over a raw image file or a block device
+ * @path: opened and locked here (OFD locks at the byte offsets that QEMU uses).
+ * Errors are reported here, once, with path, cause and what to do.
+ * Return: 0, or -errno: -EISDIR, -ENOTSUP (neither file nor block device), -EAGAIN (served already), -EINVAL (size), …
+ */
+int sheaf_file_store_open(const char *path, const struct sheaf_file_store_options *options,
+			  struct sheaf_store **ret_store);
+/** Bytes in memory, zero at first. 0 or -ENOMEM. */
+int sheaf_memory_store_create(uint64_t size_bytes, struct sheaf_store **ret_store);
+/** The bytes of a memory store, for tests. */
+uint8_t *sheaf_memory_store_bytes(struct sheaf_store *store);
+/** Reads zeros, forgets writes; for measuring everything else. 0 or -ENOMEM. */
+int sheaf_null_store_create(uint64_t size_bytes, struct sheaf_store **ret_store);
+
+/** Start @io on @loop (its thread); io->done() comes once, later, for every outcome. */
+static inline void sheaf_store_submit(struct sheaf_store *store, struct sheaf_loop *loop,
+				      struct sheaf_store_io *io)
+{
+	io->store = store;
+	io->loop = loop;
+	store->ops->submit(store, loop, io);
+}
+
+/** Free a store with no io in flight; NULL is allowed. Returns NULL. */
+static inline struct sheaf_store *sheaf_store_free(struct sheaf_store *store)
+{
+	return store ? store->ops->free(store) : NULL;
+}
+
+#endif
