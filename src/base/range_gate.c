@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* range_gate.c - see range_gate.h; the numbers are its invariants. */
+#include "base/range_gate.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int sheaf_gate_init(struct sheaf_range_gate *gate, unsigned entry_limit)
+{
+	gate->entries = calloc(entry_limit, sizeof(*gate->entries));
+	if (!gate->entries)
+		return -ENOMEM;
+	gate->entry_limit = entry_limit;
+	gate->entry_count = 0;
+	gate->exclusives = gate->waiting = NULL;
+	atomic_init(&gate->exclusive_pending, 0);
+	pthread_mutex_init(&gate->lock, NULL);
+	return 0;
+}
+
+void sheaf_gate_deinit(struct sheaf_range_gate *gate)
+{
+	assert(!gate->exclusives && !gate->waiting);
+	pthread_mutex_destroy(&gate->lock);
+	free(gate->entries);
+	gate->entries = NULL;
+}
+
+void sheaf_gate_add(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry)
+{
+	pthread_mutex_lock(&gate->lock);
+	assert(gate->entry_count < gate->entry_limit && entry->granted);
+	atomic_init(&entry->begin, 0);
+	atomic_init(&entry->end, 0);
+	gate->entries[gate->entry_count++] = entry;
+	pthread_mutex_unlock(&gate->lock);
+}
+
+static bool overlaps(uint64_t a_begin, uint64_t a_end, uint64_t b_begin, uint64_t b_end)
+{
+	return a_begin < b_end && b_begin < a_end;
+}
+
+static void publish(struct sheaf_gate_entry *entry, uint64_t begin, uint64_t end)
+{
+	atomic_store_explicit(&entry->begin, begin, memory_order_relaxed);
+	atomic_store(&entry->end, end);
+}
+
+/* Lock held. Does an exclusive access that came before @until (NULL: any) overlap? */
+static bool exclusive_overlaps(const struct sheaf_range_gate *gate, uint64_t begin, uint64_t end,
+			       const struct sheaf_gate_entry *until)
+{
+	for (const struct sheaf_gate_entry *e = gate->exclusives; e && e != until; e = e->next)
+		if (overlaps(begin, end, e->wanted_begin, e->wanted_end))
+			return true;
+	return false;
+}
+
+/* Lock held. A stale pair (end of one range, begin of the next) only makes us wait, or belongs to an access
+ * that will see the raised word (1). */
+static bool published_overlaps(const struct sheaf_range_gate *gate, uint64_t begin, uint64_t end)
+{
+	for (unsigned i = 0; i < gate->entry_count; i++) {
+		uint64_t e = atomic_load(&gate->entries[i]->end);
+		uint64_t b = atomic_load_explicit(&gate->entries[i]->begin, memory_order_relaxed);
+
+		if (e && overlaps(begin, end, b, e))
+			return true;
+	}
+	return false;
+}
+
+static bool exclusive_may_hold(const struct sheaf_range_gate *gate,
+			       const struct sheaf_gate_entry *entry)
+{
+	return !exclusive_overlaps(gate, entry->wanted_begin, entry->wanted_end, entry) &&
+	       !published_overlaps(gate, entry->wanted_begin, entry->wanted_end);
+}
+
+#define GRANT_BATCH 16
+
+/* Lock held. Grants what can be granted now, up to a batch; returns how many are in @granted. */
+static unsigned grant(struct sheaf_range_gate *gate, struct sheaf_gate_entry *granted[GRANT_BATCH])
+{
+	unsigned n = 0;
+
+	for (struct sheaf_gate_entry *e = gate->exclusives; e && n < GRANT_BATCH; e = e->next) {
+		if (e->holding || !exclusive_may_hold(gate, e))
+			continue;
+		e->holding = true;
+		granted[n++] = e;
+	}
+	for (struct sheaf_gate_entry **link = &gate->waiting; *link && n < GRANT_BATCH;) {
+		struct sheaf_gate_entry *e = *link;
+
+		if (exclusive_overlaps(gate, e->wanted_begin, e->wanted_end, NULL)) {
+			link = &e->next;
+			continue;
+		}
+		*link = e->next;
+		publish(e, e->wanted_begin, e->wanted_end);
+		granted[n++] = e;
+	}
+	return n;
+}
+
+/* Lock held; released here. */
+static void grant_and_unlock(struct sheaf_range_gate *gate)
+{
+	struct sheaf_gate_entry *granted[GRANT_BATCH];
+	unsigned n;
+
+	do {
+		n = grant(gate, granted);
+		pthread_mutex_unlock(&gate->lock);
+		for (unsigned i = 0; i < n; i++)
+			granted[i]->granted(granted[i]);
+		if (n == GRANT_BATCH)
+			pthread_mutex_lock(&gate->lock);
+	} while (n == GRANT_BATCH);
+}
+
+bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, uint64_t begin,
+		      uint64_t end)
+{
+	assert(begin < end);
+	entry->exclusive = false;
+	publish(entry, begin, end);
+	if (atomic_load(&gate->exclusive_pending) == 0)
+		return true;
+	pthread_mutex_lock(&gate->lock);
+	if (!exclusive_overlaps(gate, begin, end, NULL)) {
+		pthread_mutex_unlock(&gate->lock);
+		return true;
+	}
+	entry->wanted_begin = begin;
+	entry->wanted_end = end;
+	entry->next = gate->waiting;
+	gate->waiting = entry;
+	publish(entry, begin, 0);
+	/* An exclusive access may have seen our range meanwhile, and wait for it. */
+	grant_and_unlock(gate);
+	return false;
+}
+
+bool sheaf_gate_enter_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
+				uint64_t begin, uint64_t end)
+{
+	struct sheaf_gate_entry **link;
+	bool holding;
+
+	assert(begin < end);
+	pthread_mutex_lock(&gate->lock);
+	atomic_fetch_add(&gate->exclusive_pending, 1);
+	entry->exclusive = true;
+	entry->wanted_begin = begin;
+	entry->wanted_end = end;
+	entry->next = NULL;
+	for (link = &gate->exclusives; *link; link = &(*link)->next)
+		;
+	*link = entry;
+	entry->holding = holding = exclusive_may_hold(gate, entry);
+	pthread_mutex_unlock(&gate->lock);
+	return holding;
+}
+
+void sheaf_gate_leave(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry)
+{
+	if (!entry->exclusive) {
+		assert(atomic_load_explicit(&entry->end, memory_order_relaxed));
+		publish(entry, 0, 0);
+		if (atomic_load(&gate->exclusive_pending) == 0)
+			return;
+		pthread_mutex_lock(&gate->lock);
+		grant_and_unlock(gate);
+		return;
+	}
+	pthread_mutex_lock(&gate->lock);
+	assert(entry->holding);
+	for (struct sheaf_gate_entry **link = &gate->exclusives; *link; link = &(*link)->next) {
+		if (*link == entry) {
+			*link = entry->next;
+			break;
+		}
+	}
+	entry->holding = false;
+	atomic_fetch_sub(&gate->exclusive_pending, 1);
+	grant_and_unlock(gate);
+}

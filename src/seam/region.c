@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* region.c - see region.h */
+#include "seam/region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "seam/lane.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SHEAF_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SHEAF_ASAN 1
+#endif
+#endif
+#ifdef SHEAF_ASAN
+#include <sanitizer/asan_interface.h>
+#define poison(p, n) __asan_poison_memory_region((p), (n))
+#define unpoison(p, n) __asan_unpoison_memory_region((p), (n))
+#else
+#define poison(p, n) ((void)(p), (void)(n))
+#define unpoison(p, n) ((void)(p), (void)(n))
+#endif
+
+#define PAGE 4096
+
+int sheaf_region_create(const struct sheaf_region_geometry *geometry, struct sheaf_region *ret)
+{
+	struct sheaf_region_geometry g = *geometry;
+
+	if (g.slots == 0 || g.slots > SHEAF_SLOTS_MAX || g.buffer_bytes == 0)
+		return -EINVAL;
+	g.buffer_stride = sheaf_round_up(g.buffer_bytes, PAGE);
+	g.lane_stride = sheaf_round_up(sheaf_lane_bytes(g.slots), PAGE);
+	g.commands_offset = 0;
+	g.responses_offset = sheaf_round_up(g.slots * sizeof(struct sheaf_task), PAGE);
+	g.lanes_offset = g.responses_offset +
+			 sheaf_round_up(g.slots * sizeof(struct sheaf_response), PAGE);
+	g.data_offset = g.lanes_offset + g.lanes * g.lane_stride;
+	g.bytes = g.data_offset + g.slots * g.buffer_stride;
+
+	int fd = memfd_create("sheaf-region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)g.bytes) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	ret->fd = fd;
+	ret->geometry = g;
+	return 0;
+}
+
+void sheaf_region_destroy(struct sheaf_region *region)
+{
+	if (region->fd >= 0)
+		close(region->fd);
+	region->fd = -1;
+}
+
+int sheaf_view_map(const struct sheaf_region *region, struct sheaf_view *ret)
+{
+	const struct sheaf_region_geometry *g = &region->geometry;
+	uint8_t *base = mmap(NULL, g->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
+
+	if (base == MAP_FAILED)
+		return -errno;
+	ret->base = base;
+	ret->geometry = *g;
+	ret->commands = (struct sheaf_task *)(base + g->commands_offset);
+	ret->responses = (struct sheaf_response *)(base + g->responses_offset);
+	ret->data = base + g->data_offset;
+	return 0;
+}
+
+void sheaf_view_unmap(struct sheaf_view *view)
+{
+	if (!view->base)
+		return;
+	unpoison(view->base, view->geometry.bytes);
+	munmap(view->base, view->geometry.bytes);
+	view->base = NULL;
+}
+
+void sheaf_view_give(const struct sheaf_view *view, uint32_t slot)
+{
+	poison(&view->commands[slot], sizeof(struct sheaf_task));
+	poison(&view->responses[slot], sizeof(struct sheaf_response));
+	poison(sheaf_view_buffer(view, slot), view->geometry.buffer_stride);
+}
+
+void sheaf_view_take(const struct sheaf_view *view, uint32_t slot)
+{
+	unpoison(&view->commands[slot], sizeof(struct sheaf_task));
+	unpoison(&view->responses[slot], sizeof(struct sheaf_response));
+	unpoison(sheaf_view_buffer(view, slot), view->geometry.buffer_stride);
+}
