@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* host.c - bring-up and teardown of a controller; see host.h. The order is DriverKit's (controller.h). */
+#include "host/host.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "host/queue.h"
+
+static int failed(const struct sheaf_host *host, const char *method, int error)
+{
+	sheaf_error("controller %s: %s failed: %s", host->options.ops->name, method, strerror(-error));
+	return error;
+}
+
+/* Steps 1 to 4: what the controller is, and how many tasks it takes. */
+static int bring_up_identity(struct sheaf_host *host)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+	void *c = host->options.controller;
+	uint32_t tasks = 0;
+	int r;
+
+	r = ops->report_initiator_identifier(c, &host->initiator_id);
+	if (r < 0)
+		return failed(host, "report_initiator_identifier", r);
+	r = ops->report_highest_supported_device_id(c, &host->highest_target_id);
+	if (r < 0)
+		return failed(host, "report_highest_supported_device_id", r);
+	r = ops->report_maximum_task_count(c, &tasks);
+	if (r == 0 && tasks == 0)
+		r = -EINVAL;
+	if (r < 0)
+		return failed(host, "report_maximum_task_count", r);
+	if (tasks < host->options.queues) {
+		sheaf_error("controller %s takes %u tasks, fewer than the %u loops; use --loops=%u",
+			    ops->name, tasks, host->options.queues, tasks);
+		return -EINVAL;
+	}
+	host->slots_per_queue =
+		(tasks < host->options.slots ? tasks : host->options.slots) / host->options.queues;
+	host->slots = host->slots_per_queue * host->options.queues;
+	return 0;
+}
+
+static int check_context_count(struct sheaf_host *host)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+	uint32_t needed = host->workers ? host->workers : host->options.queues;
+	uint32_t contexts = 1;
+
+	if (ops->report_maximum_context_count) {
+		int r = ops->report_maximum_context_count(host->options.controller, &contexts);
+
+		if (r < 0)
+			return failed(host, "report_maximum_context_count", r);
+	}
+	if (needed <= contexts)
+		return 0;
+	sheaf_error("controller %s is served by at most %u loops, not %u; use --workers=%u", ops->name,
+		    contexts, needed, contexts);
+	return -EINVAL;
+}
+
+static int make_region(struct sheaf_host *host)
+{
+	const struct sheaf_region_geometry geometry = {
+		.slots = host->slots,
+		.lanes = host->workers * host->options.queues,
+		.buffer_bytes = host->options.buffer_bytes,
+	};
+	int r = sheaf_region_create(&geometry, &host->region);
+
+	if (r == 0)
+		r = sheaf_view_map(&host->region, &host->view);
+	if (r == 0)
+		r = sheaf_view_map(&host->region, &host->controller_view);
+	if (r < 0) {
+		sheaf_error("no memory for %u slots of %zu bytes: %s", host->slots,
+			    host->options.buffer_bytes, strerror(-r));
+		return r;
+	}
+	/* All slots are the host's at first. */
+	for (uint32_t i = 0; i < host->slots; i++)
+		sheaf_view_give(&host->controller_view, i);
+	return 0;
+}
+
+/* map_hba_data once a slot: ids that are unique and not 0, or a driver could not tell its tasks apart. */
+static int map_slots(struct sheaf_host *host)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+
+	host->hba_ids = calloc(host->slots, sizeof(*host->hba_ids));
+	if (!host->hba_ids)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < host->slots; i++) {
+		int r = ops->map_hba_data(host->options.controller, &host->hba_ids[i]);
+
+		for (uint32_t j = 0; r == 0 && j < i; j++)
+			if (host->hba_ids[j] == host->hba_ids[i])
+				r = -EEXIST;
+		if (r == 0 && host->hba_ids[i] == 0)
+			r = -EINVAL;
+		if (r < 0)
+			return failed(host, "map_hba_data", r);
+	}
+	return 0;
+}
+
+/* Steps 5 to 8. */
+static int bring_up_memory(struct sheaf_host *host)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+	void *c = host->options.controller;
+	const struct sheaf_view *v = &host->controller_view;
+	int r;
+
+	r = ops->map_data_area(c, v->data, host->slots * v->geometry.buffer_stride,
+			       v->geometry.buffer_bytes);
+	if (r < 0)
+		return failed(host, "map_data_area", r);
+	r = map_slots(host);
+	if (r < 0)
+		return r;
+	/* Declining is no error: single-task mode. */
+	host->bundled = !host->options.single_mode &&
+			ops->map_bundled_parallel_task_command_and_response_buffers &&
+			ops->map_bundled_parallel_task_command_and_response_buffers(
+				c, v->commands, v->responses, host->slots) == 0;
+	if (!host->bundled && !ops->process_parallel_task)
+		return failed(host, "map_bundled_parallel_task_command_and_response_buffers",
+			      -EOPNOTSUPP);
+	r = ops->start_controller(c);
+	if (r < 0)
+		return failed(host, "start_controller", r);
+	host->started = true;
+	return 0;
+}
+
+static int make_queues(struct sheaf_host *host)
+{
+	host->queues = calloc(host->options.queues, sizeof(struct sheaf_queue *));
+	if (!host->queues)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < host->options.queues; i++) {
+		int r = sheaf_queue_create(host, i, &host->queues[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_host **ret_host)
+{
+	struct sheaf_host *host;
+	int r;
+
+	if (options->queues < 1 || options->queues > SHEAF_QUEUES_MAX ||
+	    options->workers > SHEAF_WORKERS_MAX || options->slots < options->queues ||
+	    options->slots > SHEAF_SLOTS_MAX || options->bundle_max < 1 ||
+	    options->bundle_max > SHEAF_BUNDLE_MAX)
+		return -EINVAL;
+	host = calloc(1, sizeof(*host));
+	if (!host)
+		return -ENOMEM;
+	host->options = *options;
+	host->workers = options->workers;
+	host->region.fd = -1;
+	r = options->ops->initialize_controller(options->controller);
+	if (r < 0) {
+		failed(host, "initialize_controller", r);
+		free(host);
+		return r;
+	}
+	r = bring_up_identity(host);
+	if (r == 0)
+		r = check_context_count(host);
+	if (r == 0)
+		r = make_region(host);
+	if (r == 0)
+		r = bring_up_memory(host);
+	if (r == 0)
+		r = make_queues(host);
+	if (r < 0) {
+		sheaf_host_free(host);
+		return r;
+	}
+	*ret_host = host;
+	return 0;
+}
+
+struct sheaf_host *sheaf_host_free(struct sheaf_host *host)
+{
+	if (!host)
+		return NULL;
+	for (uint32_t i = 0; host->queues && i < host->options.queues; i++)
+		sheaf_queue_free(host->queues[i]);
+	free(host->queues);
+	host->options.ops->stop(host->options.controller);
+	sheaf_view_unmap(&host->controller_view);
+	sheaf_view_unmap(&host->view);
+	sheaf_region_destroy(&host->region);
+	free(host->hba_ids);
+	free(host);
+	return NULL;
+}
+
+int sheaf_host_initialize_target(struct sheaf_host *host, uint64_t target_id)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+	void *c = host->options.controller;
+	int r;
+
+	if (target_id > host->highest_target_id || target_id == host->initiator_id)
+		return -EINVAL;
+	r = ops->initialize_target_for_id ? ops->initialize_target_for_id(c, target_id) : 0;
+	if (r < 0)
+		return failed(host, "initialize_target_for_id", r);
+	r = ops->report_hba_highest_logical_unit_number(c, &host->highest_lun);
+	if (r < 0)
+		return failed(host, "report_hba_highest_logical_unit_number", r);
+	host->auto_sense = false;
+	if (ops->does_hba_perform_auto_sense)
+		r = ops->does_hba_perform_auto_sense(c, &host->auto_sense);
+	return r < 0 ? failed(host, "does_hba_perform_auto_sense", r) : 0;
+}
+
+enum sheaf_service_response sheaf_host_task_management(struct sheaf_host *host,
+						       enum sheaf_task_management function,
+						       uint64_t target, uint64_t lun, uint64_t tag)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+	void *c = host->options.controller;
+
+	switch (function) {
+	case SHEAF_ABORT_TASK:
+		return ops->abort_task_request(c, target, lun, tag);
+	case SHEAF_ABORT_TASK_SET:
+		return ops->abort_task_set_request(c, target, lun);
+	case SHEAF_CLEAR_ACA:
+		return ops->clear_aca_request(c, target, lun);
+	case SHEAF_CLEAR_TASK_SET:
+		return ops->clear_task_set_request(c, target, lun);
+	case SHEAF_LOGICAL_UNIT_RESET:
+		return ops->logical_unit_reset_request(c, target, lun);
+	case SHEAF_TARGET_RESET:
+		return ops->target_reset_request(c, target);
+	}
+	return SHEAF_FUNCTION_REJECTED;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * host.h - the framework side of one controller: bring-up, the region, and its queues
+ *
+ * A host brings a controller up in DriverKit's order, decides the mode (bundled, or single-task when the controller
+ * declines the mapping), and has one queue (queue.h) for each loop that makes tasks. Slots are divided among
+ * the queues once and never move.
+ */
+#ifndef SHEAF_HOST_H
+#define SHEAF_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sheaf/controller.h>
+
+#include "seam/lane.h"
+#include "seam/region.h"
+
+struct sheaf_queue;
+
+#define SHEAF_QUEUES_MAX 64
+#define SHEAF_WORKERS_MAX 64
+
+struct sheaf_host_options {
+	const struct sheaf_controller_ops *ops;
+	void *controller;
+	uint32_t slots;	       /* of all queues together */
+	uint32_t queues;       /* loops that make tasks */
+	uint32_t workers;      /* 0: fused */
+	size_t buffer_bytes;   /* longest transfer, margin included */
+	uint16_t bundle_max;   /* 1..32 */
+	bool single_mode;      /* never offer the mapping */
+	uint32_t timeout_ms;   /* per task; 0: none */
+};
+
+struct sheaf_host {
+	struct sheaf_host_options options;
+	struct sheaf_region region;
+	struct sheaf_view view;		   /* the host's */
+	struct sheaf_view controller_view; /* the controller's, when it runs in this process */
+	uint32_t slots;			   /* in use: a multiple of queues */
+	uint32_t slots_per_queue;
+	uint32_t workers;
+	bool bundled;
+	bool started;
+	bool auto_sense;
+	uint64_t initiator_id, highest_target_id, highest_lun;
+	uint32_t *hba_ids; /* per slot, from map_hba_data */
+	struct sheaf_queue **queues;
+};
+
+/**
+ * sheaf_host_create() - bring a controller up, up to start_controller
+ * Errors are reported here with the method's name. Thread: any, no loop runs yet.
+ * Return: 0; -errno of the method that failed; -EINVAL: an option, or an answer of the controller out of range.
+ */
+int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_host **ret_host);
+/** Stop the controller and free everything; every slot is back (asserted, unless lost to a timeout). NULL. */
+struct sheaf_host *sheaf_host_free(struct sheaf_host *host);
+
+/** Targets are about to be used: initialize_target_for_id and the feature questions. 0 or -errno. */
+int sheaf_host_initialize_target(struct sheaf_host *host, uint64_t target_id);
+
+/** The lane between queue @queue and worker @worker. */
+static inline uint32_t sheaf_host_lane_index(const struct sheaf_host *host, uint32_t queue,
+					     uint32_t worker)
+{
+	return queue * host->workers + worker;
+}
+
+enum sheaf_task_management {
+	SHEAF_ABORT_TASK,
+	SHEAF_ABORT_TASK_SET,
+	SHEAF_CLEAR_ACA,
+	SHEAF_CLEAR_TASK_SET,
+	SHEAF_LOGICAL_UNIT_RESET,
+	SHEAF_TARGET_RESET,
+};
+
+/**
+ * sheaf_host_task_management() - SAM-5 section 7, one function
+ * @tag: of ABORT TASK.  Thread: any.  Aborted tasks are still completed, in their slots.
+ */
+enum sheaf_service_response sheaf_host_task_management(struct sheaf_host *host,
+						       enum sheaf_task_management function,
+						       uint64_t target, uint64_t lun, uint64_t tag);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* queue.c - the request half of a queue: slots, bundles, hand-over; see queue.h. */
+#include "host/queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/counter.h"
+#include "base/log.h"
+#include "host/slot.h"
+
+/* Deadlines are looked at this often, as parts of the timeout, within these bounds. */
+#define TICK_PARTS 8
+#define TICK_MIN_NS 10000000ull
+#define TICK_MAX_NS 1000000000ull
+
+static void tick_done(struct sheaf_op *op, int result);
+static bool hook_poll(struct sheaf_loop_hook *hook);
+static bool hook_flush(struct sheaf_loop_hook *hook);
+static bool hook_may_sleep(struct sheaf_loop_hook *hook);
+static void hook_awake(struct sheaf_loop_hook *hook);
+
+int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_queue **ret_queue)
+{
+	struct sheaf_queue *queue = calloc(1, sizeof(*queue));
+	uint32_t n = host->slots_per_queue;
+
+	if (!queue)
+		return -ENOMEM;
+	*ret_queue = queue; /* sheaf_host_free() frees it, half made or not */
+	queue->host = host;
+	queue->index = index;
+	queue->first_slot = (uint16_t)(index * n);
+	queue->slot_count = (uint16_t)n;
+	queue->timeout_ns = host->options.timeout_ms * 1000000ull;
+	queue->slots = calloc(n, sizeof(*queue->slots));
+	queue->free_slots = calloc(n, sizeof(*queue->free_slots));
+	queue->gathered = calloc(n, sizeof(*queue->gathered));
+	queue->lanes = calloc(host->workers + 1, sizeof(*queue->lanes));
+	if (!queue->slots || !queue->free_slots || !queue->gathered || !queue->lanes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		queue->free_slots[i] = (uint16_t)(queue->first_slot + n - 1 - i);
+	queue->free_count = (uint16_t)n;
+	for (uint32_t w = 0; w < host->workers; w++)
+		sheaf_lane_open(&queue->lanes[w].lane, &host->view,
+				sheaf_host_lane_index(host, index, w));
+	queue->tick.done = tick_done;
+	queue->hook.flush = hook_flush;
+	if (host->workers) {
+		queue->hook.poll = hook_poll;
+		queue->hook.may_sleep = hook_may_sleep;
+		queue->hook.awake = hook_awake;
+	}
+	return 0;
+}
+
+void sheaf_queue_free(struct sheaf_queue *queue)
+{
+	if (!queue)
+		return;
+	free(queue->slots);
+	free(queue->free_slots);
+	free(queue->gathered);
+	free(queue->lanes);
+	free(queue);
+}
+
+void sheaf_queue_attach(struct sheaf_queue *queue, struct sheaf_loop *loop,
+			struct sheaf_queue_client *client, const struct sheaf_request_port *port)
+{
+	queue->loop = loop;
+	queue->client = client;
+	if (port)
+		queue->port = *port;
+	sheaf_loop_add_hook(loop, &queue->hook);
+}
+
+void sheaf_queue_attach_worker(struct sheaf_queue *queue, uint32_t worker, int doorbell_fd)
+{
+	queue->lanes[worker].doorbell_fd = doorbell_fd;
+}
+
+int sheaf_queue_take(struct sheaf_queue *queue)
+{
+	if (queue->free_count == 0)
+		return -EAGAIN;
+	uint16_t slot = queue->free_slots[--queue->free_count];
+
+	sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
+	return slot;
+}
+
+void sheaf_queue_put(struct sheaf_queue *queue, uint16_t slot)
+{
+	if (sheaf_slot_state(queue, slot)->owner == SHEAF_SLOT_QUARANTINED)
+		return; /* complete_slot() frees it when the controller lets go */
+	sheaf_slot_release(queue, slot);
+}
+
+struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_task *task = &queue->host->view.commands[slot];
+
+	assert(sheaf_slot_state(queue, slot)->owner == SHEAF_SLOT_HOST);
+	memset(task, 0, sizeof(*task));
+	task->version = SHEAF_TASK_VERSION;
+	task->buffer_iovm_addr = sheaf_view_buffer_offset(&queue->host->view, slot);
+	task->task_attribute = SHEAF_ATTRIBUTE_SIMPLE;
+	task->timeout_in_milli_sec = queue->host->options.timeout_ms;
+	return task;
+}
+
+uint8_t *sheaf_queue_buffer(struct sheaf_queue *queue, uint16_t slot)
+{
+	assert(sheaf_slot_state(queue, slot)->owner == SHEAF_SLOT_HOST);
+	return sheaf_view_buffer(&queue->host->view, slot);
+}
+
+static void arm_tick(struct sheaf_queue *queue)
+{
+	uint64_t ns = queue->timeout_ns / TICK_PARTS;
+
+	if (queue->tick_armed || queue->timeout_ns == 0)
+		return;
+	ns = ns < TICK_MIN_NS ? TICK_MIN_NS : ns > TICK_MAX_NS ? TICK_MAX_NS : ns;
+	queue->tick_armed = true;
+	sheaf_loop_timer(queue->loop, &queue->tick, ns);
+}
+
+/* The tick goes on only while tasks are in flight, so an idle mount never wakes. */
+static void tick_done(struct sheaf_op *op, int result)
+{
+	struct sheaf_queue *queue =
+		(struct sheaf_queue *)((char *)op - offsetof(struct sheaf_queue, tick));
+
+	(void)result;
+	queue->tick_armed = false;
+	sheaf_queue_expire(queue, sheaf_loop_now(queue->loop));
+	if (sheaf_count_get(&queue->stats.in_flight))
+		arm_tick(queue);
+}
+
+void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	struct sheaf_task *task = &queue->host->view.commands[slot];
+
+	state->generation++;
+	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
+	state->requested = task->requested_transfer_count;
+	state->deadline_ns =
+		queue->timeout_ns ? sheaf_loop_now(queue->loop) + queue->timeout_ns : 0;
+	task->controller_task_identifier = state->identifier;
+	task->task_tag_identifier = state->identifier;
+	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
+	queue->gathered[queue->gathered_count++] = slot;
+	sheaf_count_add(&queue->stats.started, 1);
+	sheaf_count_add(&queue->stats.in_flight, 1);
+	arm_tick(queue);
+}
+
+static void count_bundle(struct sheaf_queue *queue, uint16_t n)
+{
+	sheaf_count_add(&queue->stats.requests.count, 1);
+	sheaf_count_add(&queue->stats.requests.tasks, n);
+	sheaf_count_add(&queue->stats.requests.by_size[n], 1);
+}
+
+/* The worker with the least to do; the first of equals, so that little load wakes one worker only. */
+static uint32_t pick_worker(const struct sheaf_queue *queue)
+{
+	uint32_t best = 0;
+
+	for (uint32_t w = 1; w < queue->host->workers; w++)
+		if (queue->lanes[w].in_flight < queue->lanes[best].in_flight)
+			best = w;
+	return best;
+}
+
+static void ring_if_asleep(struct sheaf_queue *queue, struct sheaf_queue_lane *lane)
+{
+	if (!sheaf_ring_wants_doorbell(&lane->lane.request))
+		return;
+	sheaf_loop_ring_doorbell(queue->loop, lane->doorbell_fd);
+	sheaf_count_add(&queue->stats.doorbells, 1);
+}
+
+static void hand_over(struct sheaf_queue *queue, uint16_t slot)
+{
+	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);
+	sheaf_view_give(&queue->host->view, slot);
+}
+
+static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n)
+{
+	struct sheaf_queue_lane *lane = NULL;
+	uint32_t worker = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		hand_over(queue, slots[i]);
+	count_bundle(queue, n);
+	if (queue->host->workers == 0) {
+		queue->port.bundle(queue->port.arg, slots, n);
+		return;
+	}
+	worker = pick_worker(queue);
+	lane = &queue->lanes[worker];
+	for (uint16_t i = 0; i < n; i++)
+		sheaf_slot_state(queue, slots[i])->worker = worker;
+	lane->in_flight += n;
+	if (sheaf_ring_push_bundle(&lane->lane.request, slots, n) < 0) {
+		/* The far side's head cannot be: it will not serve these, their deadlines end them. */
+		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
+		return;
+	}
+	ring_if_asleep(queue, lane);
+}
+
+/* Single-task mode: by value, one call a task. */
+static void push_single(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_task task = queue->host->view.commands[slot];
+
+	hand_over(queue, slot);
+	count_bundle(queue, 1);
+	if (queue->host->workers == 0) {
+		enum sheaf_service_response r = queue->port.single(queue->port.arg, &task, slot);
+
+		if (r != SHEAF_REQUEST_IN_PROCESS)
+			sheaf_queue_refused(queue, slot);
+		return;
+	}
+	uint32_t worker = pick_worker(queue);
+	struct sheaf_queue_lane *lane = &queue->lanes[worker];
+
+	sheaf_slot_state(queue, slot)->worker = worker;
+	lane->in_flight++;
+	if (sheaf_ring_push_task(&lane->lane.request, slot, &task) < 0) {
+		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
+		return;
+	}
+	ring_if_asleep(queue, lane);
+}
+
+bool sheaf_queue_flush(struct sheaf_queue *queue)
+{
+	uint16_t slots[SHEAF_BUNDLE_MAX];
+	bool any = queue->gathered_count > 0;
+
+	/* From the front, in bundles; what a controller's inline completion starts meanwhile is appended. */
+	for (uint16_t done = 0; queue->gathered_count > 0;) {
+		uint16_t n = queue->gathered_count;
+
+		if (n > queue->host->options.bundle_max)
+			n = queue->host->options.bundle_max;
+		memcpy(slots, queue->gathered, n * sizeof(slots[0]));
+		queue->gathered_count -= n;
+		memmove(queue->gathered, queue->gathered + n,
+			queue->gathered_count * sizeof(slots[0]));
+		if (queue->host->bundled) {
+			push_bundle(queue, slots, n);
+		} else {
+			for (uint16_t i = 0; i < n; i++)
+				push_single(queue, slots[i]);
+		}
+		done += n;
+		if (done >= queue->slot_count)
+			break; /* the rest in the next round of the turn */
+	}
+	return any;
+}
+
+static struct sheaf_queue *hook_queue(struct sheaf_loop_hook *hook)
+{
+	return (struct sheaf_queue *)((char *)hook - offsetof(struct sheaf_queue, hook));
+}
+
+static bool hook_poll(struct sheaf_loop_hook *hook)
+{
+	return sheaf_queue_poll(hook_queue(hook));
+}
+
+static bool hook_flush(struct sheaf_loop_hook *hook)
+{
+	return sheaf_queue_flush(hook_queue(hook));
+}
+
+static bool hook_may_sleep(struct sheaf_loop_hook *hook)
+{
+	struct sheaf_queue *queue = hook_queue(hook);
+	bool may = true;
+
+	for (uint32_t w = 0; w < queue->host->workers; w++)
+		may &= sheaf_ring_may_sleep(&queue->lanes[w].lane.completion);
+	return may;
+}
+
+static void hook_awake(struct sheaf_loop_hook *hook)
+{
+	struct sheaf_queue *queue = hook_queue(hook);
+
+	for (uint32_t w = 0; w < queue->host->workers; w++)
+		sheaf_ring_awake(&queue->lanes[w].lane.completion);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * queue.h - the tasks of one loop: slots, bundles, deadlines, and the check of all that comes back
+ *
+ * States of a slot (owner), with the function of each arrow:
+ *
+ *          take()            start()            flush()
+ *   FREE ---------> HOST ------------> GATHERED ---------> CONTROLLER
+ *     ^              | ^                                    |      |
+ *     |    put()     | |          complete_slot()           |      | expire()
+ *     +--------------+ +------------------------------------+      v
+ *     ^                       complete_slot(), late           QUARANTINED
+ *     +----------------------------------------------------------- +
+ *
+ *   FREE         nobody's work, the host's memory
+ *   HOST         a client builds a task in it, or looks at what became of one
+ *   GATHERED     started, waits for the end of the turn
+ *   CONTROLLER   handed over; the host touches neither slot nor buffer
+ *   QUARANTINED  its task was ended by its deadline, but the controller still has it: memory that may still be written
+ *
+ *   1. ended() is called once for each started task, on this loop, in HOST or QUARANTINED state.
+ *   2. Nothing that the controller wrote is believed: see complete_slot().
+ *   3. All functions: the queue's loop only, but for reading the counters.
+ */
+#ifndef SHEAF_QUEUE_H
+#define SHEAF_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/host.h"
+#include "loop/loop.h"
+#include "seam/port.h"
+
+enum sheaf_slot_owner {
+	SHEAF_SLOT_FREE,
+	SHEAF_SLOT_HOST,
+	SHEAF_SLOT_GATHERED,
+	SHEAF_SLOT_CONTROLLER,
+	SHEAF_SLOT_QUARANTINED,
+};
+
+/** What a controller did that it may not; refused and counted. */
+enum sheaf_violation {
+	SHEAF_VIOLATION_COUNT,	    /* a bundle of 0 or more than 32 */
+	SHEAF_VIOLATION_INDEX,	    /* no such slot, or another queue's */
+	SHEAF_VIOLATION_OWNER,	    /* a slot that the controller does not own; also one given back twice */
+	SHEAF_VIOLATION_VERSION,    /* version is not 1 */
+	SHEAF_VIOLATION_IDENTIFIER, /* not the identifier of the task in this slot */
+	SHEAF_VIOLATION_RESPONSE,   /* status, service response, count or sense length that cannot be */
+	SHEAF_VIOLATION_RING,	    /* a ring index that cannot be */
+	SHEAF_VIOLATION_KINDS,
+};
+extern const char *const sheaf_violation_names[SHEAF_VIOLATION_KINDS];
+
+/** The host's private copy of a response, checked. */
+struct sheaf_result {
+	uint32_t service_response; /* enum sheaf_service_response */
+	uint32_t status;	   /* enum sheaf_task_status or sheaf_delivery_status */
+	uint64_t bytes_transferred; /* no more than requested */
+	uint8_t sense_length;
+	uint8_t sense[SHEAF_SENSE_MAX];
+	bool quarantined; /* the slot's memory must not be touched any more; put() it */
+};
+
+static inline bool sheaf_result_good(const struct sheaf_result *result)
+{
+	return result->service_response == SHEAF_TASK_COMPLETE &&
+	       (result->status == SHEAF_STATUS_GOOD || result->status == SHEAF_STATUS_CONDITION_MET);
+}
+
+/** Who uses the queue. */
+struct sheaf_queue_client {
+	void (*ended)(struct sheaf_queue_client *client, uint16_t slot, const struct sheaf_result *result);
+	/** A slot came back while none was free. Optional. */
+	void (*slot_free)(struct sheaf_queue_client *client);
+};
+
+struct sheaf_bundle_stats {
+	_Atomic uint64_t count, tasks, by_size[SHEAF_BUNDLE_MAX + 1];
+};
+
+/** W: the queue's loop; R: any, relaxed. */
+struct sheaf_queue_stats {
+	_Atomic uint64_t started, ended, errors, timeouts, aborted, reissued, quarantined;
+	_Atomic uint64_t in_flight, late;
+	struct sheaf_bundle_stats requests, completions;
+	_Atomic uint64_t violations[SHEAF_VIOLATION_KINDS];
+	_Atomic uint64_t doorbells;
+};
+
+struct sheaf_slot_state {
+	enum sheaf_slot_owner owner;
+	uint32_t generation;
+	uint32_t worker; /* whose lane it went to */
+	uint64_t identifier;
+	uint64_t requested; /* bytes */
+	uint64_t deadline_ns; /* 0: none */
+};
+
+struct sheaf_queue_lane {
+	struct sheaf_lane lane;
+	int doorbell_fd;
+	uint32_t in_flight;
+};
+
+struct sheaf_queue {
+	struct sheaf_host *host;
+	struct sheaf_loop *loop;
+	uint32_t index;
+	uint16_t first_slot, slot_count;
+	struct sheaf_queue_client *client;
+	struct sheaf_request_port port; /* fused */
+	struct sheaf_queue_lane *lanes; /* pool: one a worker */
+	struct sheaf_slot_state *slots; /* of this queue: slot - first_slot */
+	uint16_t *free_slots;		/* last in, first out: the warmest buffer next */
+	uint16_t free_count;
+	uint16_t *gathered;
+	uint16_t gathered_count;
+	uint64_t timeout_ns;
+	bool tick_armed;
+	struct sheaf_op tick;
+	struct sheaf_loop_hook hook;
+	struct sheaf_result result; /* the one being delivered */
+	struct sheaf_queue_stats stats;
+};
+
+int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_queue **ret_queue);
+void sheaf_queue_free(struct sheaf_queue *queue);
+/** Give the queue its loop, its client and, fused, the controller's port. Before the loop runs. */
+void sheaf_queue_attach(struct sheaf_queue *queue, struct sheaf_loop *loop,
+			struct sheaf_queue_client *client, const struct sheaf_request_port *port);
+/** Pool: the doorbell of worker @worker. Before the loop runs. */
+void sheaf_queue_attach_worker(struct sheaf_queue *queue, uint32_t worker, int doorbell_fd);
+/** The port that a fused context completes to. */
+struct sheaf_completion_port sheaf_queue_completion_port(struct sheaf_queue *queue);
+
+/** A free slot for the client to build tasks in, or -EAGAIN. */
+int sheaf_queue_take(struct sheaf_queue *queue);
+/** The client is done with @slot (also a quarantined one, which then becomes free by itself). */
+void sheaf_queue_put(struct sheaf_queue *queue, uint16_t slot);
+/** The slot's command, zeroed and filled in but for LUN, CDB, direction and count. HOST state. */
+struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot);
+/** The slot's buffer in the host's view. HOST state. */
+uint8_t *sheaf_queue_buffer(struct sheaf_queue *queue, uint16_t slot);
+/** Start the task in @slot: it goes with this turn's bundle, and ended() comes once. */
+void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot);
+/** Hand over what gathered. True if there was something. The loop's hook calls it at the end of a turn. */
+bool sheaf_queue_flush(struct sheaf_queue *queue);
+
+/** A completion bundle, or a single response, that came from the controller; hostile until checked. */
+void sheaf_queue_complete_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n);
+void sheaf_queue_complete_single(struct sheaf_queue *queue, sheaf_action action,
+				 const struct sheaf_response *response);
+/** End what is past its deadline at @now_ns. Called by the queue's tick; by tests with their own clock. */
+void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns);
+/** Walk all slots and assert what the states promise; returns the slots in CONTROLLER or QUARANTINED state. */
+unsigned sheaf_slots_check(const struct sheaf_queue *queue);
+/** Take completions from the lanes; the loop's hook calls it. True if there was something. */
+bool sheaf_queue_poll(struct sheaf_queue *queue);
+
+#endif

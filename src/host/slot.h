@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* slot.h - what the two halves of a queue (queue.c, complete.c) share; nobody else includes it. */
+#ifndef SHEAF_SLOT_H
+#define SHEAF_SLOT_H
+
+#include <assert.h>
+
+#include "host/queue.h"
+
+static inline struct sheaf_slot_state *sheaf_slot_state(struct sheaf_queue *queue, uint16_t slot)
+{
+	assert(slot >= queue->first_slot && slot - queue->first_slot < queue->slot_count);
+	return &queue->slots[slot - queue->first_slot];
+}
+
+/* The one setter; the arrows are those of the picture in queue.h. */
+static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum sheaf_slot_owner to)
+{
+	static const uint8_t allowed_from[] = {
+		[SHEAF_SLOT_FREE] = 1 << SHEAF_SLOT_HOST | 1 << SHEAF_SLOT_QUARANTINED,
+		[SHEAF_SLOT_HOST] = 1 << SHEAF_SLOT_FREE | 1 << SHEAF_SLOT_CONTROLLER,
+		[SHEAF_SLOT_GATHERED] = 1 << SHEAF_SLOT_HOST,
+		[SHEAF_SLOT_CONTROLLER] = 1 << SHEAF_SLOT_GATHERED,
+		[SHEAF_SLOT_QUARANTINED] = 1 << SHEAF_SLOT_CONTROLLER,
+	};
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+
+	assert(allowed_from[to] & 1 << state->owner);
+	state->owner = to;
+}
+
+/* HOST or QUARANTINED to FREE; tells a client that had run out. */
+static inline void sheaf_slot_release(struct sheaf_queue *queue, uint16_t slot)
+{
+	sheaf_slot_set(queue, slot, SHEAF_SLOT_FREE);
+	queue->free_slots[queue->free_count++] = slot;
+	if (queue->free_count == 1 && queue->client->slot_free)
+		queue->client->slot_free(queue->client);
+}
+
+/* Count a violation, and say so, but not more than a few times a kind. */
+void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind);
+/* process_parallel_task did not accept the task in @slot. */
+void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot);
+
+#endif
