@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * disks.h - the files of a mount: DIR/disk (or disk0, disk1, …) and DIR/.sheaf/
+ *
+ * A disk file is a unit that the host found, with the gate that keeps its read-modify-writes apart, and what
+ * a file has: owner, mode, times. Its size never changes.
+ */
+#ifndef SHEAF_DISKS_H
+#define SHEAF_DISKS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/range_gate.h"
+#include "host/probe.h"
+
+/* Node numbers. */
+enum {
+	SHEAF_NODE_ROOT = 1, /* FUSE_ROOT_ID */
+	SHEAF_NODE_CONTROL = 2, /* .sheaf */
+	SHEAF_NODE_STATS = 3,	/* .sheaf/stats.json */
+	SHEAF_NODE_DISK0 = 16,	/* disk i is SHEAF_NODE_DISK0 + i */
+};
+
+/** W: any loop, relaxed. */
+struct sheaf_disk_stats {
+	_Atomic uint64_t reads, writes, read_bytes, written_bytes, flushes, unmaps;
+};
+
+struct sheaf_disk_file {
+	struct sheaf_unit unit;
+	uint64_t size_bytes;
+	const char *image; /* for stats.json */
+	struct sheaf_range_gate gate;
+	/* FLUSH is free unless something was written since the last sync that succeeded. */
+	_Atomic uint64_t written_count, synced_count;
+	struct sheaf_disk_stats stats;
+};
+
+struct sheaf_disks {
+	struct sheaf_disk_file *files;
+	unsigned count;
+	pthread_mutex_t lock; /* guards what follows */
+	uid_t uid;
+	gid_t gid;
+	mode_t mode; /* permission bits of disk files */
+	struct timespec *atime, *mtime, *ctime; /* per file */
+};
+
+/** @entries: requests that may be in a gate at once. 0 or -ENOMEM. */
+int sheaf_disks_init(struct sheaf_disks *disks, const struct sheaf_unit units[], unsigned count,
+		     unsigned entries);
+void sheaf_disks_deinit(struct sheaf_disks *disks);
+/** The disk of @node, NULL if it is none. */
+struct sheaf_disk_file *sheaf_disks_find(struct sheaf_disks *disks, uint64_t node);
+/** Node of @name in directory @parent, 0 if there is none. */
+uint64_t sheaf_disks_lookup(struct sheaf_disks *disks, uint64_t parent, const char *name);
+/** Name of disk @i. */
+void sheaf_disks_name(const struct sheaf_disks *disks, unsigned i, char name[32]);
+/** Attributes of @node; false if there is none. */
+bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * fuse.h - the FUSE side of a mount, and its queue on each loop
+ */
+#ifndef SHEAF_FUSE_H
+#define SHEAF_FUSE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fuse/disks.h"
+#include "fuse/request.h"
+#include "host/queue.h"
+
+struct fuse_session;
+
+#define SHEAF_MAX_WRITE (1024 * 1024)
+
+struct sheaf_fuse {
+	struct sheaf_disks disks;
+	struct sheaf_host *host;
+	struct fuse_session *session;
+	int device_fd; /* the session's; libfuse closes it */
+	char *mountpoint;
+	bool cache;	    /* --cache=on */
+	bool read_only;
+	const char *transport_reason;
+	uint32_t init_flags2; /* what the kernel offered in FUSE_INIT */
+	/* Text of stats.json, allocated; set by who assembles the mount. Thread: any loop. */
+	char *(*make_stats)(void *arg, size_t *ret_length);
+	void *stats_arg;
+	_Atomic bool ended; /* the connection is gone */
+	void (*on_end)(void *arg); /* called when it is, once or more; thread: any loop */
+	void *end_arg;
+};
+
+/** A loop's share of the mount: requests in this loop's slots. */
+struct sheaf_fuse_queue {
+	struct sheaf_fuse *fuse;
+	struct sheaf_queue *queue;
+	struct sheaf_loop *loop;
+	struct sheaf_queue_client client;
+	struct sheaf_request *requests; /* one a slot */
+	struct sheaf_request_gate *gates; /* one a slot and file */
+	uint8_t *edges;
+	/* The /dev/fuse transport's: */
+	int fd; /* a clone of the session's, or the session's */
+	unsigned reads_out; /* reads in flight */
+	unsigned reads_wanted, reads_failed; /* of the last round */
+	unsigned batch;			     /* reads to issue in a round */
+	bool stopped;
+	uint8_t *cold; /* a request for libfuse, laid out linearly */
+	struct sheaf_loop_hook hook;
+	/* Requests whose wait at a gate is over, from other threads. */
+	pthread_mutex_t granted_lock;
+	struct sheaf_request *granted;
+	_Atomic bool any_granted;
+};
+
+/** One a loop, after the disks are known; becomes the queue's client. fq->fd is set by the caller. 0 or -ENOMEM. */
+int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
+			    struct sheaf_loop *loop, struct sheaf_fuse_queue **ret_queue);
+struct sheaf_fuse_queue *sheaf_fuse_queue_free(struct sheaf_fuse_queue *fq);
+
+static inline struct sheaf_request *sheaf_fuse_request(struct sheaf_fuse_queue *fq, uint16_t slot)
+{
+	return &fq->requests[slot - fq->queue->first_slot];
+}
+
+/** Send request's reply: error 0 or a negative errno; out_iov[1] holds @body_bytes. Then its slot is free. */
+void sheaf_transport_reply(struct sheaf_request *request, int error, const void *body,
+			   size_t body_bytes);
+
+/* session.c */
+
+/**
+ * sheaf_session_mount() - mount, with libfuse, and answer FUSE_INIT
+ * @options: for libfuse, comma-separated (fsname, subtype, allow_other, …).
+ * Errors are reported here or by libfuse. 0 or -errno.
+ */
+int sheaf_session_mount(struct sheaf_fuse *fuse, const char *options);
+/** Unmount if it is still mounted, and free. */
+void sheaf_session_destroy(struct sheaf_fuse *fuse);
+/** Give libfuse a request that is not hot; @fd gets the reply. Thread: any loop. */
+void sheaf_session_process(struct sheaf_fuse *fuse, int fd, void *message, size_t length);
+/** A clone of the device for one more loop, or -errno. The caller closes it. */
+int sheaf_session_clone(struct sheaf_fuse *fuse);
+
+/* cold.c */
+struct fuse_lowlevel_ops;
+/** Everything but the hot operations, for libfuse. */
+extern const struct fuse_lowlevel_ops sheaf_cold_ops;
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transport_dev.c - requests and replies through /dev/fuse
+ *
+ * Each loop reads from its own clone of the device: the head into private memory, a WRITE's payload into the
+ * buffer of the slot that was taken for it. A round of reads is issued at the end of a turn when none is out: all but the last
+ * fail at once when no request waits, the last waits for one. A round is as long as the last one was successful, so
+ * that a burst is taken in one submission and a single request costs a single read. A reply goes to the device that
+ * its request came from.
+ */
+#include "fuse/fuse.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "fuse/finish.h"
+#include "fuse/task.h"
+
+#define BATCH_MAX 16
+#define EDGES_BYTES (2 * 4096)
+#define COLD_BYTES (SHEAF_FUSE_HEAD_BYTES + SHEAF_MAX_WRITE + SHEAF_BUFFER_MARGIN)
+
+static void read_done(struct sheaf_op *op, int result);
+static void reply_done(struct sheaf_op *op, int result);
+
+static struct sheaf_request *op_request(struct sheaf_op *op, size_t member)
+{
+	return (struct sheaf_request *)((char *)op - member);
+}
+
+static void stop(struct sheaf_fuse_queue *fq)
+{
+	fq->stopped = true;
+	if (!atomic_exchange(&fq->fuse->ended, true) && fq->fuse->on_end)
+		fq->fuse->on_end(fq->fuse->end_arg);
+}
+
+/* Reading */
+
+static void issue_reads(struct sheaf_fuse_queue *fq)
+{
+	unsigned n = 0;
+	int slots[BATCH_MAX];
+
+	while (n < fq->batch && (slots[n] = sheaf_queue_take(fq->queue)) >= 0)
+		n++;
+	fq->reads_out = fq->reads_wanted = n;
+	fq->reads_failed = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct sheaf_request *request = sheaf_fuse_request(fq, (uint16_t)slots[i]);
+
+		request->in_iov[0] = (struct iovec){ request->head, sizeof(request->head) };
+		request->in_iov[1] = (struct iovec){ sheaf_request_buffer(request),
+						     SHEAF_MAX_WRITE + SHEAF_BUFFER_MARGIN };
+		if (i + 1 < n)
+			sheaf_loop_readv(fq->loop, &request->read_op, fq->fd, request->in_iov, 2,
+					 (uint64_t)-1, 0);
+		else
+			sheaf_loop_readv_when_ready(fq->loop, &request->read_op, fq->fd,
+						    request->in_iov, 2);
+	}
+}
+
+static void adapt_batch(struct sheaf_fuse_queue *fq)
+{
+	unsigned got = fq->reads_wanted - fq->reads_failed;
+
+	if (fq->reads_failed == 0)
+		fq->batch = fq->batch * 2 > BATCH_MAX ? BATCH_MAX : fq->batch * 2;
+	else
+		fq->batch = got ? got : 1;
+}
+
+/* libfuse wants a request in one piece, and in private memory: the slot's is shared with a driver. */
+static void process_cold(struct sheaf_request *request, size_t length)
+{
+	struct sheaf_fuse_queue *fq = request->fq;
+
+	memcpy(fq->cold, request->head, SHEAF_FUSE_HEAD_BYTES);
+	if (length > SHEAF_FUSE_HEAD_BYTES)
+		memcpy(fq->cold + SHEAF_FUSE_HEAD_BYTES, sheaf_request_buffer(request),
+		       length - SHEAF_FUSE_HEAD_BYTES);
+	sheaf_session_process(fq->fuse, fq->fd, fq->cold, length);
+	sheaf_queue_put(fq->queue, request->slot);
+}
+
+static void dispatch(struct sheaf_request *request, size_t length)
+{
+	const struct fuse_in_header *header = sheaf_request_header(request);
+
+	if (length < sizeof(*header) || header->len != length) {
+		sheaf_error("/dev/fuse: a request of %zu bytes says that it has %u", length,
+			    header->len);
+		sheaf_queue_put(request->fq->queue, request->slot);
+		return;
+	}
+	if (header->opcode == FUSE_INTERRUPT)
+		sheaf_transport_reply(request, -ENOSYS, NULL, 0); /* no more, please */
+	else if (sheaf_request_is_hot(request->fq, request))
+		sheaf_request_begin(request, length > SHEAF_FUSE_HEAD_BYTES ?
+						     length - SHEAF_FUSE_HEAD_BYTES :
+						     0);
+	else
+		process_cold(request, length);
+}
+
+static void read_done(struct sheaf_op *op, int result)
+{
+	struct sheaf_request *request = op_request(op, offsetof(struct sheaf_request, read_op));
+	struct sheaf_fuse_queue *fq = request->fq;
+
+	fq->reads_out--;
+	if (result >= 0) {
+		dispatch(request, (size_t)result);
+	} else {
+		fq->reads_failed++;
+		sheaf_queue_put(fq->queue, request->slot);
+		/* EAGAIN: nothing there, or another loop took it. ENOENT: it was interrupted. */
+		if (result != -EAGAIN && result != -ENOENT && result != -EINTR) {
+			if (result != -ENODEV && result != -ECANCELED && !fq->stopped)
+				sheaf_error("/dev/fuse: reading: %s", strerror(-result));
+			stop(fq);
+		}
+	}
+	if (fq->reads_out == 0)
+		adapt_batch(fq);
+}
+
+/* Replying */
+
+void sheaf_transport_reply(struct sheaf_request *request, int error, const void *body,
+			   size_t body_bytes)
+{
+	if (error)
+		body_bytes = 0;
+	request->out = (struct fuse_out_header){
+		.len = (uint32_t)(sizeof(request->out) + body_bytes),
+		.error = error,
+		.unique = sheaf_request_header(request)->unique,
+	};
+	request->out_iov[0] = (struct iovec){ &request->out, sizeof(request->out) };
+	request->out_iov[1] = (struct iovec){ (void *)(uintptr_t)body, body_bytes };
+	sheaf_loop_writev(request->fq->loop, &request->reply_op, request->fq->fd, request->out_iov,
+			  body_bytes ? 2 : 1, (uint64_t)-1, 0);
+}
+
+static void reply_done(struct sheaf_op *op, int result)
+{
+	struct sheaf_request *request = op_request(op, offsetof(struct sheaf_request, reply_op));
+
+	/* ENOENT: the caller was killed meanwhile. ENODEV: the connection is gone; the next read sees it. */
+	if (result < 0 && result != -ENOENT && result != -ENODEV)
+		sheaf_error("/dev/fuse: replying: %s", strerror(-result));
+	sheaf_queue_put(request->fq->queue, request->slot);
+}
+
+/* The loop's hook */
+
+static struct sheaf_fuse_queue *hook_fq(struct sheaf_loop_hook *hook)
+{
+	return (struct sheaf_fuse_queue *)((char *)hook - offsetof(struct sheaf_fuse_queue, hook));
+}
+
+static bool run_granted(struct sheaf_loop_hook *hook)
+{
+	struct sheaf_fuse_queue *fq = hook_fq(hook);
+	struct sheaf_request *request;
+
+	if (!atomic_load_explicit(&fq->any_granted, memory_order_acquire))
+		return false;
+	pthread_mutex_lock(&fq->granted_lock);
+	request = fq->granted;
+	fq->granted = NULL;
+	atomic_store(&fq->any_granted, false);
+	pthread_mutex_unlock(&fq->granted_lock);
+	while (request) {
+		struct sheaf_request *next = request->next_granted;
+
+		request->after_gate(request);
+		request = next;
+	}
+	return true;
+}
+
+static bool flush(struct sheaf_loop_hook *hook)
+{
+	struct sheaf_fuse_queue *fq = hook_fq(hook);
+
+	if (atomic_load_explicit(&fq->fuse->ended, memory_order_relaxed))
+		fq->stopped = true;
+	if (fq->reads_out == 0 && !fq->stopped)
+		issue_reads(fq);
+	return false;
+}
+
+static void task_ended(struct sheaf_queue_client *client, uint16_t slot,
+		       const struct sheaf_result *result)
+{
+	struct sheaf_fuse_queue *fq =
+		(struct sheaf_fuse_queue *)((char *)client -
+					    offsetof(struct sheaf_fuse_queue, client));
+
+	sheaf_request_ended(sheaf_fuse_request(fq, slot), result);
+}
+
+int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
+			    struct sheaf_loop *loop, struct sheaf_fuse_queue **ret_queue)
+{
+	struct sheaf_fuse_queue *fq = calloc(1, sizeof(*fq));
+
+	if (!fq)
+		return -ENOMEM;
+	fq->fuse = fuse;
+	fq->queue = queue;
+	fq->loop = loop;
+	fq->fd = -1;
+	fq->batch = 1;
+	fq->client.ended = task_ended;
+	pthread_mutex_init(&fq->granted_lock, NULL);
+	fq->requests = calloc(queue->slot_count, sizeof(*fq->requests));
+	fq->gates = calloc((size_t)queue->slot_count * fuse->disks.count, sizeof(*fq->gates));
+	/* Mapped, not allocated: most of it is never touched. */
+	fq->edges = mmap(NULL, (size_t)queue->slot_count * EDGES_BYTES, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fq->cold = mmap(NULL, COLD_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!fq->requests || !fq->gates || fq->edges == MAP_FAILED || fq->cold == MAP_FAILED) {
+		sheaf_fuse_queue_free(fq);
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < queue->slot_count; i++) {
+		struct sheaf_request *request = &fq->requests[i];
+
+		request->fq = fq;
+		request->slot = (uint16_t)(queue->first_slot + i);
+		request->edges = fq->edges + i * EDGES_BYTES;
+		request->read_op.done = read_done;
+		request->reply_op.done = reply_done;
+		sheaf_request_init(request, fq->gates + i * fuse->disks.count);
+	}
+	fq->hook.poll = run_granted;
+	fq->hook.flush = flush;
+	queue->client = &fq->client;
+	sheaf_loop_add_hook(loop, &fq->hook);
+	*ret_queue = fq;
+	return 0;
+}
+
+struct sheaf_fuse_queue *sheaf_fuse_queue_free(struct sheaf_fuse_queue *fq)
+{
+	if (!fq)
+		return NULL;
+	if (fq->edges && fq->edges != MAP_FAILED)
+		munmap(fq->edges, (size_t)fq->queue->slot_count * EDGES_BYTES);
+	if (fq->cold && fq->cold != MAP_FAILED)
+		munmap(fq->cold, COLD_BYTES);
+	if (fq->fd >= 0 && fq->fd != fq->fuse->device_fd)
+		close(fq->fd);
+	pthread_mutex_destroy(&fq->granted_lock);
+	free(fq->requests);
+	free(fq->gates);
+	free(fq);
+	return NULL;
+}
