@@ -18,6 +18,7 @@
 #include "store/store.h"
 
 struct sheaf_lu;
+struct sheaf_cdb_command;
 
 struct sheaf_lu_options {
 	uint32_t block_size;	     /* 512 or 4096 */
@@ -30,7 +31,10 @@ struct sheaf_lu_options {
  * struct sheaf_lu_task - one command while the LU runs it; one per slot, embedded in the controller's
  * @task:     a private copy of the command slot, made once by the controller.
  * @response: response slot in the controller's view; the LU writes all that a controller must write.
- * @data:     the task's buffer in the controller's view, requested_transfer_count bytes, checked by the controller
+ * @data:     the task's buffer in the controller's view, requested_transfer_count bytes, checked by the controller.
+ *            A CDB that asks for more is ABORTED COMMAND, DATA-IN or DATA-OUT BUFFER OVERFLOW, before anything is
+ *            done; an answer to an ALLOCATION LENGTH is cut to what the buffer takes. The wrong direction is
+ *            DATA PHASE ERROR.
  * @done:     called once, on the loop; may be called from inside sheaf_lu_execute().
  */
 struct sheaf_lu_task {
@@ -40,17 +44,25 @@ struct sheaf_lu_task {
 	struct sheaf_loop *loop;
 	void (*done)(struct sheaf_lu_task *lt);
 	/* The LU's own. */
-	struct sheaf_lu *lu;
+	struct sheaf_lu *lu; /* NULL: the LUN does not exist */
+	const struct sheaf_cdb_command *command;
 	struct sheaf_store_io io;
-	uint64_t lba, blocks; /* what the CDB names */
-	uint32_t step;	      /* position in multi-part commands (UNMAP's descriptors, …) */
-	uint64_t cursor;
-	void *scratch; /* allocated by rare commands (WRITE SAME), freed before done() */
+	uint64_t lba, blocks;	/* what the CDB names */
+	uint32_t count_bytes;	/* ALLOCATION LENGTH or PARAMETER LIST LENGTH */
+	uint32_t lun_count;	/* for REPORT LUNS */
+	uint32_t step, steps;	/* position in multi-part commands (UNMAP's and GET LBA STATUS' descriptors) */
+	uint32_t accesses;	/* GET LBA STATUS: store accesses so far */
+	uint8_t provisioning;	/* GET LBA STATUS: status of the blocks from lba to cursor */
+	uint64_t cursor, end;	/* blocks being worked on: from cursor to end */
+	void (*resume)(struct sheaf_lu_task *lt); /* what comes when cursor reached end */
+	/* Allocated by rare commands (UNMAP, WRITE SAME), freed before done(). */
+	uint8_t *scratch, *pattern;
 };
 
 /**
  * sheaf_lu_create() - make an LU over @store, which stays the caller's and must outlive it
- * Return: 0, -EINVAL (size not a multiple of the block size, fewer than one block), -ENOMEM.
+ * Return: 0, -EINVAL (block size neither 512 nor 4096, size not a multiple of it, fewer than one block, serial longer
+ * than 64 or empty, maximum transfer less than a block), -ENOMEM.
  */
 int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *options,
 		    struct sheaf_lu **ret_lu);

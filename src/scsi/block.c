@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * block.c - READ, WRITE, SYNCHRONIZE CACHE
+ *
+ * A flush costs nothing unless something was written since the last one. Three numbers say so, without a store to
+ * shared memory per write:
+ *
+ *   1. Whoever changed the medium, when that is done and before it is reported, makes written > sampled hold (or
+ *      finds it holding).
+ *   2. A flush takes the value f of written, raises sampled to at least f, and only then starts; when it succeeded,
+ *      synced is raised to at least f. All seq_cst.
+ *   3. So a change that was reported is durable when written <= synced: one that found written > sampled did so
+ *      before the flush that took that value started, and that flush covers it.
+ *   4. All three only grow.
+ */
+#include "scsi/lu_impl.h"
+
+static void raise_to(_Atomic uint64_t *number, uint64_t to)
+{
+	uint64_t was = atomic_load(number);
+
+	while (was < to && !atomic_compare_exchange_weak(number, &was, to))
+		;
+}
+
+void sheaf_lu_note_written(struct sheaf_lu *lu)
+{
+	uint64_t written = atomic_load(&lu->written);
+
+	if (written <= atomic_load(&lu->sampled))
+		raise_to(&lu->written, written + 1);
+}
+
+/* Whether a flush is due; it covers changes up to *ret_upto. */
+static bool flush_is_due(struct sheaf_lu *lu, uint64_t *ret_upto)
+{
+	uint64_t written = atomic_load(&lu->written);
+
+	if (written <= atomic_load(&lu->synced))
+		return false;
+	raise_to(&lu->sampled, written);
+	*ret_upto = written;
+	return true;
+}
+
+static void read_done(struct sheaf_store_io *io, int result)
+{
+	struct sheaf_lu_task *lt = sheaf_lu_task_of_io(io);
+
+	if (result < 0)
+		sheaf_lu_end_io_error(lt, result);
+	else
+		sheaf_lu_end_good(lt, io->length);
+}
+
+static void read_flushed(struct sheaf_store_io *io, int result)
+{
+	struct sheaf_lu_task *lt = sheaf_lu_task_of_io(io);
+
+	if (result < 0) {
+		sheaf_lu_end_io_error(lt, result);
+		return;
+	}
+	raise_to(&lt->lu->synced, lt->cursor);
+	sheaf_lu_submit(lt, SHEAF_STORE_READ, lt->lba, lt->blocks, lt->data, read_done);
+}
+
+/** READ (6), (10), (12), (16), SBC-4. FUA: what is in the cache goes to the medium first. */
+void sheaf_lu_read(struct sheaf_lu_task *lt)
+{
+	bool fua = lt->command->length > 6 && (lt->task.command_descriptor_block[1] & SHEAF_CDB_RW_FUA);
+
+	if (lt->blocks == 0)
+		sheaf_lu_end_good(lt, 0);
+	else if (fua && flush_is_due(lt->lu, &lt->cursor))
+		sheaf_lu_submit(lt, SHEAF_STORE_FLUSH, 0, 0, NULL, read_flushed);
+	else
+		sheaf_lu_submit(lt, SHEAF_STORE_READ, lt->lba, lt->blocks, lt->data, read_done);
+}
+
+static void write_done(struct sheaf_store_io *io, int result)
+{
+	struct sheaf_lu_task *lt = sheaf_lu_task_of_io(io);
+
+	/* FUA has made this one durable; a failed one may have changed something. */
+	if (result < 0 || !io->fua)
+		sheaf_lu_note_written(lt->lu);
+	if (result < 0)
+		sheaf_lu_end_io_error(lt, result);
+	else
+		sheaf_lu_end_good(lt, io->length);
+}
+
+/** WRITE (6), (10), (12), (16), SBC-4. */
+void sheaf_lu_write(struct sheaf_lu_task *lt)
+{
+	if (lt->blocks == 0)
+		sheaf_lu_end_good(lt, 0);
+	else
+		sheaf_lu_submit(lt, SHEAF_STORE_WRITE, lt->lba, lt->blocks, lt->data, write_done);
+}
+
+static void synchronize_done(struct sheaf_store_io *io, int result)
+{
+	struct sheaf_lu_task *lt = sheaf_lu_task_of_io(io);
+
+	if (result < 0) {
+		sheaf_lu_end_io_error(lt, result);
+		return;
+	}
+	raise_to(&lt->lu->synced, lt->cursor);
+	sheaf_lu_end_good(lt, 0);
+}
+
+/** SYNCHRONIZE CACHE (10), (16), SBC-4: all blocks, whatever range is named; IMMED waits too. */
+void sheaf_lu_synchronize_cache(struct sheaf_lu_task *lt)
+{
+	if (flush_is_due(lt->lu, &lt->cursor))
+		sheaf_lu_submit(lt, SHEAF_STORE_FLUSH, 0, 0, NULL, synchronize_done);
+	else
+		sheaf_lu_end_good(lt, 0);
+}
