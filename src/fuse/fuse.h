@@ -50,6 +50,7 @@ struct sheaf_fuse_queue {
 	unsigned reads_out; /* reads in flight */
 	unsigned reads_wanted, reads_failed; /* of the last round */
 	unsigned batch;			     /* reads to issue in a round */
+	unsigned active; /* requests that are not answered yet */
 	bool stopped;
 	uint8_t *cold; /* a request for libfuse, laid out linearly */
 	struct sheaf_loop_hook hook;

@@ -100,6 +100,8 @@ static void dispatch(struct sheaf_request *request, size_t length)
 		sheaf_queue_put(request->fq->queue, request->slot);
 		return;
 	}
+	if (header->opcode == FUSE_INTERRUPT || sheaf_request_is_hot(request->fq, request))
+		request->fq->active++; /* until reply_done() */
 	if (header->opcode == FUSE_INTERRUPT)
 		sheaf_transport_reply(request, -ENOSYS, NULL, 0); /* no more, please */
 	else if (sheaf_request_is_hot(request->fq, request))
@@ -157,6 +159,7 @@ static void reply_done(struct sheaf_op *op, int result)
 	/* ENOENT: the caller was killed meanwhile. ENODEV: the connection is gone; the next read sees it. */
 	if (result < 0 && result != -ENOENT && result != -ENODEV)
 		sheaf_error("/dev/fuse: replying: %s", strerror(-result));
+	request->fq->active--;
 	sheaf_queue_put(request->fq->queue, request->slot);
 }
 

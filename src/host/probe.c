@@ -202,3 +202,16 @@ int sheaf_probe(struct sheaf_queue *queue, struct sheaf_unit units[SHEAF_LUNS_MA
 	queue->client = client;
 	return found == 0 ? -ENODEV : found;
 }
+
+int sheaf_synchronize_unit(struct sheaf_queue *queue, const struct sheaf_unit *unit)
+{
+	static const uint8_t synchronize_cache[10] = { 0x35 };
+	struct probe p = { .client.ended = probe_ended, .queue = queue };
+	struct sheaf_queue_client *client = queue->client;
+	int r;
+
+	queue->client = &p.client;
+	r = command(&p, unit->target_id, unit->lun, synchronize_cache, 10, 0);
+	queue->client = client;
+	return r < 0 ? -EIO : 0;
+}

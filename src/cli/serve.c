@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* serve.c - see serve.h. The main thread waits for signals and for the end of the mount; loops do the rest. */
+#include "cli/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/engine.h"
+#include "cli/images.h"
+#include "fuse/fuse.h"
+
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER 57 /* linux/prctl.h, Linux 5.6 */
+#endif
+
+struct serving {
+	const struct sheaf_serve_options *options;
+	struct sheaf_images images;
+	struct sheaf_engine engine;
+	struct sheaf_fuse fuse;
+	int end_fd; /* eventfd: the connection ended */
+};
+
+/* Any loop's thread. */
+static void on_end(void *arg)
+{
+	struct serving *s = arg;
+	uint64_t one = 1;
+
+	sheaf_engine_wake(&s->engine);
+	if (write(s->end_fd, &one, sizeof(one)) < 0)
+		return; /* full: it is set already */
+}
+
+static bool user_allow_other(void)
+{
+	FILE *conf = fopen("/etc/fuse.conf", "re");
+	char line[256];
+	bool found = false;
+
+	while (conf && !found && fgets(line, sizeof(line), conf)) {
+		line[strcspn(line, " \t\n#")] = '\0';
+		found = strcmp(line, "user_allow_other") == 0;
+	}
+	if (conf)
+		fclose(conf);
+	return found;
+}
+
+/* -errno when it is wanted and cannot be had. */
+static int wants_allow_other(const struct sheaf_serve_options *options)
+{
+	bool allowed = geteuid() == 0 || user_allow_other();
+
+	if (options->allow_other == SHEAF_ALLOW_OTHER_ON && !allowed) {
+		sheaf_error("--allow-other=on: only root may, unless /etc/fuse.conf says user_allow_other");
+		return -EPERM;
+	}
+	return options->allow_other != SHEAF_ALLOW_OTHER_OFF && allowed;
+}
+
+/* libfuse's option parser takes a backslash before a comma or a backslash. */
+static void put_escaped(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == ',' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+}
+
+static int make_mount_options(const struct serving *s, bool read_only, char **ret_text)
+{
+	const struct sheaf_serve_options *o = s->options;
+	int allow_other = wants_allow_other(o);
+	char *text = NULL;
+	size_t size;
+	FILE *out;
+
+	if (allow_other < 0)
+		return allow_other;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return -ENOMEM;
+	fputs("default_permissions,subtype=sheaf,fsname=", out);
+	put_escaped(out, o->images[0].path);
+	if (allow_other)
+		fputs(",allow_other", out);
+	if (read_only)
+		fputs(",ro", out);
+	if (o->fuse_options && *o->fuse_options)
+		fprintf(out, ",%s", o->fuse_options);
+	fclose(out);
+	*ret_text = text;
+	return 0;
+}
+
+static bool all_read_only(const struct serving *s)
+{
+	for (unsigned i = 0; i < s->fuse.disks.count; i++)
+		if (!s->fuse.disks.files[i].unit.read_only)
+			return false;
+	return true;
+}
+
+static int make_files(struct serving *s)
+{
+	const struct sheaf_serve_options *o = s->options;
+	struct sheaf_disks *disks = &s->fuse.disks;
+	unsigned count = (unsigned)s->engine.unit_count;
+	int r = sheaf_disks_init(disks, s->engine.units, count, s->engine.host->slots);
+
+	if (r < 0)
+		return r;
+	disks->uid = o->uid < 0 ? getuid() : (uid_t)o->uid;
+	disks->gid = o->gid < 0 ? getgid() : (gid_t)o->gid;
+	for (unsigned i = 0; i < count; i++)
+		disks->files[i].image = i < o->image_count ? o->images[i].path : "";
+	disks->mode = o->mode >= 0 ? (mode_t)o->mode & 0777 : all_read_only(s) ? 0444 : 0600;
+	return 0;
+}
+
+/* What the user will do first must work: read each disk through the mount. */
+static int first_read(struct serving *s)
+{
+	char name[32], *path;
+	uint8_t block[512];
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < s->fuse.disks.count; i++) {
+		sheaf_disks_name(&s->fuse.disks, i, name);
+		if (asprintf(&path, "%s/%s", s->fuse.mountpoint, name) < 0)
+			return -ENOMEM;
+		CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		if (fd >= 0 && pread(fd, block, sizeof(block), 0) != sizeof(block))
+			r = errno ? -errno : -EIO;
+		else if (fd < 0 && errno != EACCES) /* uid=, mode=: not ours to read */
+			r = -errno;
+		if (r < 0)
+			sheaf_error("%s: the first read failed: %s", path, strerror(-r));
+		free(path);
+	}
+	return r;
+}
+
+/* Out of the way of new users; who has it open goes on. */
+static void detach(const struct serving *s)
+{
+	pid_t pid;
+
+	if (geteuid() == 0 && umount2(s->fuse.mountpoint, MNT_DETACH) == 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", s->fuse.mountpoint, (char *)NULL);
+		_exit(127);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+static void end_now(struct serving *s)
+{
+	if (!atomic_exchange(&s->fuse.ended, true))
+		on_end(s);
+}
+
+/* First signal: detach, serve until the last close. Second: end, flushed. */
+static void wait_for_end(struct serving *s, int signal_fd)
+{
+	struct pollfd fds[] = { { .fd = s->end_fd, .events = POLLIN },
+				{ .fd = signal_fd, .events = POLLIN } };
+	struct signalfd_siginfo info;
+	unsigned signals = 0;
+
+	while (!atomic_load(&s->fuse.ended)) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (!(fds[1].revents & POLLIN) ||
+		    read(signal_fd, &info, sizeof(info)) != sizeof(info))
+			continue;
+		sheaf_info("%s: signal %u, %s", s->fuse.mountpoint, info.ssi_signo,
+			   signals ? "ending now" : "detached, serving until the last close");
+		if (signals++ == 0)
+			detach(s);
+		else
+			end_now(s);
+	}
+}
+
+static int block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int serve_mounted(struct serving *s, int signal_fd)
+{
+	int r = sheaf_engine_go(&s->engine);
+
+	if (r < 0) {
+		sheaf_error("cannot serve: %s", strerror(-r));
+		s->engine.cancelled = true;
+		return r;
+	}
+	r = first_read(s);
+	if (r == 0 && s->options->ready)
+		r = s->options->ready(s->options->ready_arg);
+	if (r < 0) {
+		detach(s);
+		end_now(s);
+	}
+	wait_for_end(s, signal_fd);
+	return r;
+}
+
+static int choose_transport(struct serving *s)
+{
+	if (s->options->transport == SHEAF_TRANSPORT_URING) {
+		sheaf_error("--transport=uring: this version has /dev/fuse only");
+		return -EOPNOTSUPP;
+	}
+	s->fuse.transport_reason = s->options->transport == SHEAF_TRANSPORT_DEV ?
+					   "asked for" :
+					   "the only one in this version";
+	return 0;
+}
+
+static int mount_and_serve(struct serving *s, int signal_fd)
+{
+	CLEANUP_FREE char *mount_options = NULL;
+	int r = make_files(s);
+
+	if (r == 0)
+		r = make_mount_options(s, all_read_only(s), &mount_options);
+	if (r == 0)
+		r = choose_transport(s);
+	if (r == 0)
+		r = sheaf_session_mount(&s->fuse, mount_options);
+	if (r < 0) {
+		s->engine.cancelled = true;
+		return r;
+	}
+	return serve_mounted(s, signal_fd);
+}
+
+int sheaf_serve(const struct sheaf_serve_options *options)
+{
+	CLEANUP_CLOSE int signal_fd = block_signals();
+	CLEANUP_CLOSE int end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	CLEANUP_FREE struct serving *s = calloc(1, sizeof(*s));
+	int r, sync_result;
+
+	if (signal_fd < 0 || end_fd < 0 || !s)
+		return 1;
+	s->options = options;
+	s->end_fd = end_fd;
+	s->fuse.mountpoint = options->mountpoint;
+	s->fuse.cache = options->cache;
+	s->fuse.make_stats = sheaf_engine_stats;
+	s->fuse.stats_arg = &s->engine;
+	s->fuse.on_end = on_end;
+	s->fuse.end_arg = s;
+	/* Write-back through a loop device on our disk must not wait for itself. Before any thread; needs
+	 * CAP_SYS_RESOURCE, and without it all works but under memory pressure. */
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+	r = sheaf_images_open(options, &s->images);
+	if (r < 0)
+		return 1;
+	r = sheaf_engine_start(&s->engine, options, &s->images, &s->fuse);
+	if (r == 0) {
+		s->fuse.host = s->engine.host;
+		r = mount_and_serve(s, signal_fd);
+		sync_result = sheaf_engine_finish(&s->engine);
+		r = r < 0 ? r : sync_result;
+		sheaf_session_destroy(&s->fuse);
+		sheaf_disks_deinit(&s->fuse.disks);
+	}
+	sheaf_images_close(&s->images);
+	return r < 0 ? 1 : 0;
+}
