@@ -76,12 +76,12 @@ static int errno_of_check_condition(const uint8_t *data, unsigned length)
 
 	/* A deferred error is of an earlier command, and this one did not run: SPC-4 section 4.5.5. */
 	if (!sheaf_sense_parse(data, length, &sense) || sense.deferred)
-		return -EIO;
+		return EIO;
 	while (errno_of_sense[i].key != ANY_KEY &&
 	       !(errno_of_sense[i].key == sense.key &&
 		 (errno_of_sense[i].asc == ANY_ASC || errno_of_sense[i].asc == sense.asc)))
 		i++;
-	return -errno_of_sense[i].error;
+	return errno_of_sense[i].error;
 }
 
 int sheaf_sense_to_errno(uint32_t service_response, uint32_t status, const uint8_t *sense,
@@ -89,9 +89,9 @@ int sheaf_sense_to_errno(uint32_t service_response, uint32_t status, const uint8
 {
 	if (service_response == SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE &&
 	    status == SHEAF_DELIVERY_NOT_PRESENT)
-		return -ENXIO;
+		return ENXIO;
 	if (service_response != SHEAF_TASK_COMPLETE)
-		return -EIO;
+		return EIO;
 	switch (status) {
 	case SHEAF_STATUS_GOOD:
 	case SHEAF_STATUS_CONDITION_MET:
@@ -99,8 +99,8 @@ int sheaf_sense_to_errno(uint32_t service_response, uint32_t status, const uint8
 	case SHEAF_STATUS_CHECK_CONDITION:
 		return errno_of_check_condition(sense, length);
 	case SHEAF_STATUS_RESERVATION_CONFLICT:
-		return -EBADE; /* as Linux says it of a real disk */
+		return EBADE; /* as Linux says it of a real disk */
 	default: /* BUSY, TASK SET FULL: whoever could try again has done so */
-		return -EIO;
+		return EIO;
 	}
 }
