@@ -85,6 +85,7 @@ static void *front_main(void *arg)
 		;
 	if (engine->cancelled)
 		return NULL;
+	sheaf_fuse_queue_start(f->fq);
 	while (r == 0 && !(atomic_load(&engine->fuse->ended) && f->fq->active == 0))
 		r = sheaf_loop_turn(f->loop, true);
 	if (r < 0) {

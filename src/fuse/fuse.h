@@ -63,6 +63,8 @@ struct sheaf_fuse_queue {
 /** One a loop, after the disks are known; becomes the queue's client. fq->fd is set by the caller. 0 or -ENOMEM. */
 int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 			    struct sheaf_loop *loop, struct sheaf_fuse_queue **ret_queue);
+/** Begin to take requests. Thread: the loop's. */
+void sheaf_fuse_queue_start(struct sheaf_fuse_queue *fq);
 struct sheaf_fuse_queue *sheaf_fuse_queue_free(struct sheaf_fuse_queue *fq);
 
 static inline struct sheaf_request *sheaf_fuse_request(struct sheaf_fuse_queue *fq, uint16_t slot)

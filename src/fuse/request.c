@@ -58,13 +58,12 @@ void sheaf_finish(struct sheaf_request *request, int error, const void *body, si
 
 bool sheaf_failed(struct sheaf_request *request, const struct sheaf_result *result)
 {
-	if (sheaf_result_good(result))
-		return false;
-	sheaf_finish(request,
-		     -sheaf_sense_to_errno(result->service_response, result->status, result->sense,
-					   result->sense_length),
-		     NULL, 0);
-	return true;
+	int error = sheaf_sense_to_errno(result->service_response, result->status, result->sense,
+					 result->sense_length);
+
+	if (error)
+		sheaf_finish(request, error, NULL, 0);
+	return error != 0;
 }
 
 static bool is_unit_attention(const struct sheaf_result *result)

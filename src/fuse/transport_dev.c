@@ -159,7 +159,8 @@ static void reply_done(struct sheaf_op *op, int result)
 	/* ENOENT: the caller was killed meanwhile. ENODEV: the connection is gone; the next read sees it. */
 	if (result < 0 && result != -ENOENT && result != -ENODEV)
 		sheaf_error("/dev/fuse: replying: %s", strerror(-result));
-	request->fq->active--;
+	if (--request->fq->active == 0 && atomic_load(&request->fq->fuse->ended))
+		sheaf_loop_wake(request->fq->loop); /* whoever waits for the last looks between turns */
 	sheaf_queue_put(request->fq->queue, request->slot);
 }
 
@@ -249,9 +250,13 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 	fq->hook.poll = run_granted;
 	fq->hook.flush = flush;
 	queue->client = &fq->client;
-	sheaf_loop_add_hook(loop, &fq->hook);
 	*ret_queue = fq;
 	return 0;
+}
+
+void sheaf_fuse_queue_start(struct sheaf_fuse_queue *fq)
+{
+	sheaf_loop_add_hook(fq->loop, &fq->hook);
 }
 
 struct sheaf_fuse_queue *sheaf_fuse_queue_free(struct sheaf_fuse_queue *fq)

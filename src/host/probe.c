@@ -35,6 +35,7 @@ static void probe_ended(struct sheaf_queue_client *client, uint16_t slot,
 	}
 	sheaf_queue_put(p->queue, slot);
 	p->ended = true;
+	sheaf_loop_wake(p->queue->loop); /* command() looks between turns: this one must not sleep */
 }
 
 void sheaf_put_lun(uint8_t lun_bytes[8], uint32_t lun)
