@@ -3,14 +3,16 @@
  * loop.c - the turn, its hooks, the ready list and the timers; the same for both back ends
  *
  * A turn, in order:
- *   1. reap: done() of all that the back end has; results of helpers and timers that are due go to the ready list;
- *   2. the ready list, then poll() of each hook;
- *   3. the ready list and flush() of each hook, until both are quiet or FLUSH_ROUNDS_MAX is reached;
- *   4. may_sleep() of each hook, if the turn may sleep and nothing is left to do;
- *   5. submit all that was started, and sleep if all said yes: one system call;
- *   6. awake() of each hook whose may_sleep() was called.
+ *   1. may_sleep() of each hook, if the turn may sleep and nothing is left to do;
+ *   2. submit all that was started, and sleep if all said yes: one system call;
+ *   3. awake() of each hook whose may_sleep() was called;
+ *   4. done() of all that is complete; results of helpers and timers that are due go to the ready list;
+ *   5. the ready list, then poll() of each hook;
+ *   6. the ready list and flush() of each hook, until both are quiet or FLUSH_ROUNDS_MAX is reached.
  *
- * What completes in 5 is taken by 1 of the next turn. The thread that first starts an operation or takes a turn
+ * So a turn that ran a done() does not sleep after it: `while (!finished) sheaf_loop_turn(loop, true)` ends. Between
+ * turns of sheaf_loop_run() nothing happens; who takes turns by hand may have given hooks work in between, therefore
+ * such a turn asks flush() before it sleeps too. The thread that first starts an operation or takes a turn
  * owns the loop; every other call asserts that it comes from there.
  */
 #include "loop_private.h"
@@ -120,8 +122,8 @@ int sheaf_loop_create(enum sheaf_io_backend backend, unsigned entries, struct sh
 		return -ENOMEM;
 	memset(loop, 0, sizeof(*loop));
 	loop->backend_kind = backend;
-	loop->backend = backend == SHEAF_IO_URING ? &sheaf_loop_backend_uring
-						  : &sheaf_loop_backend_sync;
+	loop->backend =
+		backend == SHEAF_IO_URING ? &sheaf_loop_backend_uring : &sheaf_loop_backend_sync;
 	loop->now_ns = clock_now();
 	loop->doorbell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (loop->doorbell_fd < 0) {
@@ -163,6 +165,7 @@ void sheaf_loop_add_hook(struct sheaf_loop *loop, struct sheaf_loop_hook *hook)
 		assert(*at != hook);
 	hook->next = NULL;
 	*at = hook;
+	loop->busy = true; /* it may have work already */
 }
 
 void sheaf_loop_remove_hook(struct sheaf_loop *loop, struct sheaf_loop_hook *hook)
@@ -281,43 +284,73 @@ static void awake_hooks(struct sheaf_loop *loop, const struct sheaf_loop_hook *e
 	loop->in_hook = false;
 }
 
-int sheaf_loop_turn(struct sheaf_loop *loop, bool may_sleep)
+/* Steps 1 to 3. */
+static int submit_and_sleep(struct sheaf_loop *loop, bool may_sleep)
 {
-	struct sheaf_loop_hook *asked_end = loop->hooks;
-	bool asked = false;
-	bool busy;
+	struct sheaf_loop_hook *asked_end = NULL;
+	bool asked = may_sleep;
 	int err;
 
-	own(loop);
-	assert(!loop->in_turn);
-	if (loop->fatal)
-		return loop->fatal;
-	loop->in_turn = true;
-	sheaf_count_add(&loop->stats.turns, 1);
-	loop->now_ns = clock_now();
+	if (asked)
+		may_sleep = hooks_may_sleep(loop, &asked_end);
+	err = loop->backend->submit(loop, may_sleep);
+	if (asked)
+		awake_hooks(loop, asked_end);
+	return err;
+}
 
+/* Steps 4 to 6. */
+static void work(struct sheaf_loop *loop)
+{
+	loop->now_ns = clock_now();
 	if (loop->backend->reap)
 		loop->backend->reap(loop);
 	take_helped(loop);
 	take_timers(loop);
 	run_ready(loop);
-	busy = poll_hooks(loop);
+	loop->busy = poll_hooks(loop);
 	if (!work_until_quiet(loop))
-		busy = true;
+		loop->busy = true;
+}
 
-	may_sleep = may_sleep && !busy && !loop->fatal && !atomic_load(&loop->stop);
-	if (may_sleep) {
-		asked = true;
-		may_sleep = hooks_may_sleep(loop, &asked_end);
-	}
-	err = loop->backend->submit(loop, may_sleep);
-	if (asked)
-		awake_hooks(loop, asked_end);
+static int turn(struct sheaf_loop *loop, bool may_sleep)
+{
+	int err;
 
+	assert(!loop->in_turn);
+	if (loop->fatal)
+		return loop->fatal;
+	loop->in_turn = true;
+	sheaf_count_add(&loop->stats.turns, 1);
+	may_sleep = may_sleep && !loop->busy && sheaf_op_list_empty(&loop->ready);
+	err = submit_and_sleep(loop, may_sleep);
 	if (err && !loop->fatal)
 		loop->fatal = err;
+	if (!loop->fatal)
+		work(loop);
 	loop->in_turn = false;
 	return loop->fatal;
+}
+
+/* Flush without running the ready list; what stays keeps the next turn from sleeping. */
+static void flush_before_turn(struct sheaf_loop *loop)
+{
+	unsigned round = 0;
+
+	while (flush_hooks(loop)) {
+		if (++round == FLUSH_ROUNDS_MAX) {
+			loop->busy = true;
+			break;
+		}
+	}
+}
+
+int sheaf_loop_turn(struct sheaf_loop *loop, bool may_sleep)
+{
+	own(loop);
+	assert(!loop->in_turn);
+	flush_before_turn(loop);
+	return turn(loop, may_sleep);
 }
 
 int sheaf_loop_run(struct sheaf_loop *loop)
@@ -325,10 +358,15 @@ int sheaf_loop_run(struct sheaf_loop *loop)
 	int err = 0;
 
 	own(loop);
+	assert(!loop->in_turn);
 	if (loop->backend->run_begin)
 		loop->backend->run_begin(loop);
+	flush_before_turn(loop);
 	while (!err && !atomic_load(&loop->stop))
-		err = sheaf_loop_turn(loop, true);
+		err = turn(loop, true);
+	/* What the last turn started, replies and doorbells, still goes out. */
+	if (!err)
+		err = loop->backend->submit(loop, false);
 	/* Only now: a stop that came before the first turn counts as well. */
 	atomic_store(&loop->stop, false);
 	if (loop->backend->run_end)
@@ -423,7 +461,8 @@ void sheaf_loop_poll_in(struct sheaf_loop *loop, struct sheaf_op *op, int fd)
 	start(loop, op, SHEAF_OP_POLL_IN, fd);
 }
 
-void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(void *arg), void *arg)
+void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(void *arg),
+		     void *arg)
 {
 	op->call = call;
 	op->arg = arg;

@@ -2,8 +2,8 @@
 /**
  * loop.h - a thread's loop: one io_uring (or poll with synchronous calls) that does all its work in turns
  *
- * A turn: take all completions that are there and run their handlers, ask the hooks for work, let hooks flush
- * what gathered into bundles, submit everything once, sleep only when nothing came inline.
+ * A turn: submit everything once, sleep only when nothing came inline, take all completions that are there and run
+ * their handlers, ask the hooks for work, let hooks flush what gathered into bundles.
  *
  *   1. Everything here but sheaf_loop_wake() is called by the loop's own thread (asserted).
  *   2. An operation (struct sheaf_op) belongs to the loop from its start until its done() is entered.
@@ -78,8 +78,9 @@ struct sheaf_loop_hook {
 /** Counters of a loop: W: the loop's thread; R: any, relaxed. */
 struct sheaf_loop_stats {
 	_Atomic uint64_t turns;
-	_Atomic uint64_t enters;	     /* io_uring_enter calls */
-	_Atomic uint64_t inline_completions; /* done when the submission returned, without a sleep */
+	_Atomic uint64_t enters; /* io_uring_enter calls */
+	_Atomic uint64_t
+		inline_completions; /* done when the submission returned, without a sleep */
 	_Atomic uint64_t sleeps;
 	_Atomic uint64_t doorbells; /* rung by this loop */
 };
@@ -98,7 +99,8 @@ int sheaf_loop_probe(enum sheaf_io_backend wanted, const char **ret_reason);
  * Thread: any; nothing but sheaf_loop_wake() and sheaf_loop_add_hook() may be called before the owner runs it.
  * Return: 0, or -errno.
  */
-int sheaf_loop_create(enum sheaf_io_backend backend, unsigned entries, struct sheaf_loop **ret_loop);
+int sheaf_loop_create(enum sheaf_io_backend backend, unsigned entries,
+		      struct sheaf_loop **ret_loop);
 /** Free a loop that is not running; returns NULL. Operations in flight are dropped without done(). */
 struct sheaf_loop *sheaf_loop_free(struct sheaf_loop *loop);
 
@@ -128,8 +130,8 @@ void sheaf_loop_ring_doorbell(struct sheaf_loop *loop, int doorbell_fd);
  * outlive the operation. rwf: RWF_DSYNC or 0. offset -1: none (devices). */
 void sheaf_loop_readv(struct sheaf_loop *loop, struct sheaf_op *op, int fd, const struct iovec *iov,
 		      unsigned n, uint64_t offset, int rwf);
-void sheaf_loop_writev(struct sheaf_loop *loop, struct sheaf_op *op, int fd, const struct iovec *iov,
-		       unsigned n, uint64_t offset, int rwf);
+void sheaf_loop_writev(struct sheaf_loop *loop, struct sheaf_op *op, int fd,
+		       const struct iovec *iov, unsigned n, uint64_t offset, int rwf);
 /** Poll a non-blocking fd for input, then readv: one completion for both. -EAGAIN when somebody else took it. */
 void sheaf_loop_readv_when_ready(struct sheaf_loop *loop, struct sheaf_op *op, int fd,
 				 const struct iovec *iov, unsigned n);
@@ -141,7 +143,8 @@ void sheaf_loop_poll_in(struct sheaf_loop *loop, struct sheaf_op *op, int fd);
 /** One shot after @ns nanoseconds; result 0. */
 void sheaf_loop_timer(struct sheaf_loop *loop, struct sheaf_op *op, uint64_t ns);
 /** Run @call(@arg) on the helper pool (it may block); result: what it returned. */
-void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(void *arg), void *arg);
+void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(void *arg),
+		     void *arg);
 /** The work is done already: done(op, result) later in this turn. */
 void sheaf_loop_ready(struct sheaf_loop *loop, struct sheaf_op *op, int result);
 

@@ -65,6 +65,7 @@ struct sheaf_loop {
 	atomic_bool stop;
 	bool in_turn;
 	bool in_hook;
+	bool busy; /* the next turn does not sleep */
 	int fatal; /* -errno that every turn returns from now on */
 	uint64_t now_ns;
 

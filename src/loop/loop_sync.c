@@ -44,9 +44,11 @@ static int do_rw(const struct sheaf_op *op)
 	/* An offset of -1 means to the kernel what it means to us. */
 	do {
 		if (writes)
-			n = pwritev2(op->fd, op->iov, (int)op->iov_count, (off_t)op->offset, op->flags);
+			n = pwritev2(op->fd, op->iov, (int)op->iov_count, (off_t)op->offset,
+				     op->flags);
 		else
-			n = preadv2(op->fd, op->iov, (int)op->iov_count, (off_t)op->offset, op->flags);
+			n = preadv2(op->fd, op->iov, (int)op->iov_count, (off_t)op->offset,
+				    op->flags);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : (int)n;
 }
@@ -136,7 +138,8 @@ static int submit(struct sheaf_loop *loop, bool may_sleep)
 		sheaf_count_add(&loop->stats.sleeps, 1);
 		has_timeout = sheaf_loop_time_left(loop, &timeout);
 	}
-	n = ppoll(loop->sync.pollfds, loop->sync.waiting_count, has_timeout ? &timeout : NULL, NULL);
+	n = ppoll(loop->sync.pollfds, loop->sync.waiting_count, has_timeout ? &timeout : NULL,
+		  NULL);
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
 	if (n > 0)

@@ -27,22 +27,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define ENTRIES_MIN 8
-#define ENTRIES_MAX 4096
-#define CQ_FACTOR 4
+#define ENTRIES_MIN	    8
+#define ENTRIES_MAX	    4096
+#define CQ_FACTOR	    4
 #define WORKERS_BOUNDED_MAX 8
-#define CANCEL_SECONDS_MAX 2
-#define FEATURES_NEEDED (IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP)
+#define CANCEL_SECONDS_MAX  2
+#define FEATURES_NEEDED	    (IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP)
 
 #define TAG_POLL 1
 #define TAG_MASK UINT64_C(7)
 
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
-#define MEM_MAJOR 1
+#define MEM_MAJOR  1
 
 /* Best first; each is tried when the kernel does not know the one before. */
 static const unsigned setup_flags[] = {
@@ -149,11 +150,13 @@ static void deinit(struct sheaf_loop *loop)
 
 static int claim(struct sheaf_loop *loop)
 {
-	unsigned workers[2] = { WORKERS_BOUNDED_MAX, 0 }; /* bounded; 0 leaves the unbounded as they are */
-	int err = io_uring_enable_rings(&loop->uring.ring);
+	unsigned workers[2] = { WORKERS_BOUNDED_MAX,
+				0 }; /* bounded; 0 leaves the unbounded as they are */
 
-	if (err < 0)
-		return err;
+	/* io_uring_enable_rings() is declared by liburing 2.3, but its shared library does not export it. */
+	if (syscall(__NR_io_uring_register, loop->uring.ring.ring_fd, IORING_REGISTER_ENABLE_RINGS,
+		    NULL, 0) < 0)
+		return -errno;
 	(void)io_uring_register_iowq_max_workers(&loop->uring.ring, workers); /* a wish */
 	return 0;
 }
@@ -210,7 +213,8 @@ static void reap(struct sheaf_loop *loop)
 	unsigned head, n = 0;
 
 	/* No handler enters the kernel: operations only go to `started`, doorbells to the submission queue. */
-	io_uring_for_each_cqe(ring, head, cqe) {
+	io_uring_for_each_cqe(ring, head, cqe)
+	{
 		complete(cqe);
 		n++;
 	}
