@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * file.c - the work of a file store: each io is a few operations on the loop, one after another
+ *
+ *   READ, WRITE:    transfer ... transfer   (short ones go on)  [-> fdatasync, where RWF_DSYNC is refused] -> done
+ *   DISCARD, ZERO:  fallocate -> done, or, refused: transfer of zeros, as for WRITE
+ *   FLUSH:          fdatasync -> done          STATUS: lseek on a helper thread -> done
+ *
+ *   1. io->moved counts what is done, io->iov is the rest, or a piece of it; iov_base - moved is where the data
+ *      begins, except for zeros.
+ *   2. Where that is not io->data, it is a bounce buffer: with O_DIRECT, for a pointer that is not aligned.
+ *   3. Offsets and lengths need no such care: file_open.c allows O_DIRECT only where blocks are aligned.
+ *   4. io->done() is the last thing that touches an io.
+ *
+ * Thread: the loop of the io. Several loops share a store; only the *_refused flags change.
+ */
+#include "store/file_store.h"
+
+#include "base/bits.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Results are ints. */
+#define TRANSFER_BYTES_MAX (UINT64_C(1) << 30)
+#define SECTOR_BYTES	   512
+
+static struct sheaf_store_io *io_of(struct sheaf_op *op)
+{
+	return (struct sheaf_store_io *)((char *)op - offsetof(struct sheaf_store_io, loop_op));
+}
+
+static struct sheaf_file_store *file_of(const struct sheaf_store_io *io)
+{
+	return (struct sheaf_file_store *)io->store;
+}
+
+static bool is_refusal(int result)
+{
+	return result == -EOPNOTSUPP || result == -ENOSYS;
+}
+
+static bool flag_get(const atomic_bool *flag)
+{
+	return atomic_load_explicit(flag, memory_order_relaxed);
+}
+
+static void flag_set(atomic_bool *flag)
+{
+	atomic_store_explicit(flag, true, memory_order_relaxed);
+}
+
+static uint64_t image_offset(const struct sheaf_store_io *io)
+{
+	return file_of(io)->offset + io->offset + io->moved;
+}
+
+static void finished(struct sheaf_op *op, int result)
+{
+	struct sheaf_store_io *io = io_of(op);
+
+	io->done(io, result);
+}
+
+/* Report @result in this turn, but not from inside the submit. */
+static void finish_later(struct sheaf_store_io *io, int result)
+{
+	io->loop_op.done = finished;
+	sheaf_loop_ready(io->loop, &io->loop_op, result);
+}
+
+/* fdatasync, then done. */
+static void sync_and_finish(struct sheaf_store_io *io)
+{
+	struct sheaf_file_store *file = file_of(io);
+
+	io->loop_op.done = finished;
+	if (file->in_memory)
+		sheaf_loop_ready(io->loop, &io->loop_op, fdatasync(file->fd) < 0 ? -errno : 0);
+	else
+		sheaf_loop_fsync(io->loop, &io->loop_op, file->fd, true);
+}
+
+/* --- READ, WRITE, and zeros in place of fallocate --- */
+
+static bool is_data_transfer(const struct sheaf_store_io *io)
+{
+	return io->op == SHEAF_STORE_READ || io->op == SHEAF_STORE_WRITE;
+}
+
+/* Where the data is during the transfer: io->data, or a bounce buffer. */
+static uint8_t *transfer_base(const struct sheaf_store_io *io)
+{
+	return (uint8_t *)io->iov.iov_base - io->moved;
+}
+
+static int bounce_begin(struct sheaf_store_io *io)
+{
+	size_t alignment = file_of(io)->memory_alignment;
+	void *bounce;
+
+	if (((uintptr_t)io->data & (alignment - 1)) == 0)
+		return 0;
+	if (alignment < sizeof(void *))
+		alignment = sizeof(void *);
+	if (posix_memalign(&bounce, alignment, io->length))
+		return -ENOMEM;
+	if (io->op == SHEAF_STORE_WRITE)
+		memcpy(bounce, io->data, io->length);
+	io->iov.iov_base = bounce;
+	return 0;
+}
+
+static void bounce_end(struct sheaf_store_io *io, int result)
+{
+	uint8_t *base = transfer_base(io);
+
+	if (base == io->data)
+		return;
+	if (io->op == SHEAF_STORE_READ && result == 0)
+		memcpy(io->data, base, io->length);
+	free(base);
+}
+
+static void transfer_end(struct sheaf_store_io *io, int result)
+{
+	if (is_data_transfer(io))
+		bounce_end(io, result);
+	if (result == 0 && io->fua && flag_get(&file_of(io)->dsync_refused) &&
+	    io->op != SHEAF_STORE_READ)
+		sync_and_finish(io);
+	else
+		io->done(io, result);
+}
+
+static int transfer_flags(const struct sheaf_store_io *io)
+{
+	return io->op != SHEAF_STORE_READ && io->fua && !flag_get(&file_of(io)->dsync_refused)
+		       ? RWF_DSYNC
+		       : 0;
+}
+
+static int transfer_now(const struct sheaf_store_io *io, int flags)
+{
+	int fd = file_of(io)->fd;
+	off_t offset = (off_t)image_offset(io);
+	ssize_t n;
+
+	if (io->op == SHEAF_STORE_READ)
+		n = preadv2(fd, &io->iov, 1, offset, flags);
+	else
+		n = pwritev2(fd, &io->iov, 1, offset, flags);
+	return n < 0 ? -errno : (int)n;
+}
+
+/* One operation, for as much of the rest as one operation may move. */
+static void transfer(struct sheaf_store_io *io)
+{
+	struct sheaf_file_store *file = file_of(io);
+	uint64_t piece_max = is_data_transfer(io) ? TRANSFER_BYTES_MAX : SHEAF_FILE_ZEROS_BYTES;
+	int flags = transfer_flags(io);
+
+	io->iov.iov_len = sheaf_min64(io->length - io->moved, piece_max);
+	if (file->in_memory)
+		sheaf_loop_ready(io->loop, &io->loop_op, transfer_now(io, flags));
+	else if (io->op == SHEAF_STORE_READ)
+		sheaf_loop_readv(io->loop, &io->loop_op, file->fd, &io->iov, 1, image_offset(io),
+				 flags);
+	else
+		sheaf_loop_writev(io->loop, &io->loop_op, file->fd, &io->iov, 1, image_offset(io),
+				  flags);
+}
+
+/* What to make of a transfer's result: bytes that count (> 0), 0: again, or a negative errno. */
+static int judge_transfer(struct sheaf_store_io *io, int result)
+{
+	struct sheaf_file_store *file = file_of(io);
+
+	if (result == -EINTR)
+		return 0;
+	if (is_refusal(result) && io->fua && !flag_get(&file->dsync_refused)) {
+		flag_set(&file->dsync_refused);
+		return 0;
+	}
+	/* The image ends where it should not: somebody cut it. Direct I/O gives what is left first, then nothing
+	 * or EINVAL. */
+	if (result == 0)
+		return -EIO;
+	if (result > 0 && file->store.direct && (uint64_t)result < io->iov.iov_len &&
+	    result % file->store.alignment_bytes != 0)
+		return -EIO;
+	return result;
+}
+
+static void transferred(struct sheaf_op *op, int result)
+{
+	struct sheaf_store_io *io = io_of(op);
+	int moved = judge_transfer(io, result);
+
+	if (moved < 0) {
+		transfer_end(io, moved);
+		return;
+	}
+	assert((size_t)moved <= io->iov.iov_len);
+	io->moved += (uint64_t)moved;
+	if (is_data_transfer(io))
+		io->iov.iov_base = (uint8_t *)io->iov.iov_base + moved;
+	if (io->moved == io->length)
+		transfer_end(io, 0);
+	else
+		transfer(io);
+}
+
+static void read_or_write(struct sheaf_store_io *io)
+{
+	int err;
+
+	io->iov.iov_base = io->data;
+	err = bounce_begin(io);
+	if (err) {
+		finish_later(io, err);
+		return;
+	}
+	io->loop_op.done = transferred;
+	transfer(io);
+}
+
+static void write_zeros(struct sheaf_store_io *io)
+{
+	io->iov.iov_base = file_of(io)->zeros;
+	io->loop_op.done = transferred;
+	transfer(io);
+}
+
+/* --- DISCARD, ZERO --- */
+
+static void clear_range(struct sheaf_store_io *io);
+
+static atomic_bool *clear_refused(const struct sheaf_store_io *io)
+{
+	struct sheaf_file_store *file = file_of(io);
+
+	return io->op == SHEAF_STORE_DISCARD ? &file->punch_refused : &file->zero_range_refused;
+}
+
+static void cleared(struct sheaf_op *op, int result)
+{
+	struct sheaf_store_io *io = io_of(op);
+
+	if (result == -EINTR) {
+		clear_range(io);
+		return;
+	}
+	if (is_refusal(result))
+		flag_set(clear_refused(io));
+	/* EINVAL: not for this range (a device with larger blocks); another may do. */
+	if (is_refusal(result) || result == -EINVAL)
+		write_zeros(io);
+	else
+		io->done(io, result);
+}
+
+static void clear_range(struct sheaf_store_io *io)
+{
+	int mode = FALLOC_FL_KEEP_SIZE |
+		   (io->op == SHEAF_STORE_DISCARD ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
+
+	if (flag_get(clear_refused(io))) {
+		write_zeros(io);
+		return;
+	}
+	io->loop_op.done = cleared;
+	sheaf_loop_fallocate(io->loop, &io->loop_op, file_of(io)->fd, mode, image_offset(io),
+			     io->length);
+}
+
+/* --- STATUS --- */
+
+/* Whole sectors, of which one that is partly data is data; at least one, at most what was asked. */
+static void put_extent(struct sheaf_store_io *io, bool hole, uint64_t bytes)
+{
+	bytes = hole ? sheaf_round_down(bytes, SECTOR_BYTES) : sheaf_round_up(bytes, SECTOR_BYTES);
+	if (bytes == 0) { /* a hole of less than a sector */
+		hole = false;
+		bytes = SECTOR_BYTES;
+	}
+	io->extent_hole = hole;
+	io->extent_bytes = sheaf_min64(bytes, io->length);
+}
+
+/* On a helper thread. The file offset that lseek() moves is used by nobody. */
+static int find_extent(void *arg)
+{
+	struct sheaf_store_io *io = arg;
+	int fd = file_of(io)->fd;
+	off_t at = (off_t)image_offset(io);
+	off_t data = lseek(fd, at, SEEK_DATA);
+	off_t hole;
+
+	if (data < 0 && errno == ENXIO) /* no data from here on */
+		put_extent(io, true, io->length);
+	else if (data > at)
+		put_extent(io, true, (uint64_t)(data - at));
+	else if (data == at && (hole = lseek(fd, at, SEEK_HOLE)) > at)
+		put_extent(io, false, (uint64_t)(hole - at));
+	else /* the filesystem cannot tell */
+		put_extent(io, false, io->length);
+	return 0;
+}
+
+/* --- the table --- */
+
+static void start(struct sheaf_store_io *io)
+{
+	switch (io->op) {
+	case SHEAF_STORE_READ:
+	case SHEAF_STORE_WRITE:
+		read_or_write(io);
+		break;
+	case SHEAF_STORE_FLUSH:
+		sync_and_finish(io);
+		break;
+	case SHEAF_STORE_DISCARD:
+	case SHEAF_STORE_ZERO:
+		clear_range(io);
+		break;
+	case SHEAF_STORE_STATUS:
+		io->loop_op.done = finished;
+		sheaf_loop_call(io->loop, &io->loop_op, find_extent, io);
+		break;
+	}
+}
+
+static bool changes(enum sheaf_store_op op)
+{
+	return op == SHEAF_STORE_WRITE || op == SHEAF_STORE_DISCARD || op == SHEAF_STORE_ZERO;
+}
+
+static void submit(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io)
+{
+	(void)loop;
+	io->moved = 0;
+	if (io->op != SHEAF_STORE_FLUSH)
+		assert(sheaf_range_within(io->offset, io->length, store->size_bytes));
+	if (changes(io->op) && store->read_only)
+		finish_later(io, -EROFS);
+	else if (io->length == 0 && io->op != SHEAF_STORE_FLUSH)
+		finish_later(io, 0);
+	else
+		start(io);
+}
+
+static struct sheaf_store *free_file(struct sheaf_store *store)
+{
+	struct sheaf_file_store *file = (struct sheaf_file_store *)store;
+
+	if (file->zeros)
+		munmap(file->zeros, SHEAF_FILE_ZEROS_BYTES);
+	if (file->fd >= 0)
+		close(file->fd);
+	free(store->name);
+	free(file);
+	return NULL;
+}
+
+const struct sheaf_store_ops sheaf_file_store_ops = {
+	.name = "file",
+	.submit = submit,
+	.free = free_file,
+};

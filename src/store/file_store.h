@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* file_store.h - what file_open.c makes and file.c works with. Set at open, but for what is marked. */
+#ifndef SHEAF_FILE_STORE_H
+#define SHEAF_FILE_STORE_H
+
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+/* Zeros are written in pieces of this size where the image cannot be told to be zero. */
+#define SHEAF_FILE_ZEROS_BYTES (UINT32_C(1) << 20)
+
+struct sheaf_file_store {
+	struct sheaf_store store; /* first */
+	int fd;			  /* has the lock too */
+	uint64_t offset;	  /* where the store begins in the image */
+	/* In memory and without non-blocking reads (tmpfs): a call is faster than any ring, and never waits. */
+	bool in_memory;
+	uint32_t memory_alignment; /* of data pointers with O_DIRECT; a power of two, 1 without */
+	void *zeros; /* SHEAF_FILE_ZEROS_BYTES that are never written: no memory is behind them */
+	/* What the image's filesystem refused once. W, R: any loop, relaxed: who comes late tries once more. */
+	atomic_bool punch_refused;
+	atomic_bool zero_range_refused;
+	atomic_bool dsync_refused;
+};
+
+extern const struct sheaf_store_ops sheaf_file_store_ops;
+
+#endif
