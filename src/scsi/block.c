@@ -2,15 +2,15 @@
 /**
  * block.c - READ, WRITE, SYNCHRONIZE CACHE
  *
- * A flush costs nothing unless something was written since the last one. Three numbers say so, without a store to
- * shared memory per write:
+ * A flush costs nothing unless something was written since the last one. Three numbers say so,
+ * without a store to shared memory per write:
  *
- *   1. Whoever changed the medium, when that is done and before it is reported, makes written > sampled hold (or
- *      finds it holding).
- *   2. A flush takes the value f of written, raises sampled to at least f, and only then starts; when it succeeded,
- *      synced is raised to at least f. All seq_cst.
- *   3. So a change that was reported is durable when written <= synced: one that found written > sampled did so
- *      before the flush that took that value started, and that flush covers it.
+ *   1. Whoever changed the medium, when that is done and before it is reported, makes written >
+ *      sampled hold (or finds it holding).
+ *   2. A flush takes the value f of written, raises sampled to at least f, and only then starts;
+ *      when it succeeded, synced is raised to at least f. All seq_cst.
+ *   3. So a change that was reported is durable when written <= synced: one that found written >
+ *      sampled did so before the flush that took that value started, and that flush covers it.
  *   4. All three only grow.
  */
 #include "scsi/lu_impl.h"
@@ -68,7 +68,8 @@ static void read_flushed(struct sheaf_store_io *io, int result)
 /** READ (6), (10), (12), (16), SBC-4. FUA: what is in the cache goes to the medium first. */
 void sheaf_lu_read(struct sheaf_lu_task *lt)
 {
-	bool fua = lt->command->length > 6 && (lt->task.command_descriptor_block[1] & SHEAF_CDB_RW_FUA);
+	bool fua = lt->command->length > 6 &&
+		   (lt->task.command_descriptor_block[1] & SHEAF_CDB_RW_FUA);
 
 	if (lt->blocks == 0)
 		sheaf_lu_end_good(lt, 0);

@@ -2,21 +2,22 @@
 /**
  * cdb.c - see cdb.h
  *
- * Masks leave out what this LU does not do, so that asking for it is INVALID FIELD IN CDB: protection information,
- * RARC, ANCHOR, GROUP NUMBER, the whole CONTROL byte (NACA among it), and everything reserved or obsolete.
+ * Masks leave out what this LU does not do, so that asking for it is INVALID FIELD IN CDB:
+ * protection information, RARC, ANCHOR, GROUP NUMBER, the whole CONTROL byte (NACA among it), and
+ * everything reserved or obsolete.
  */
 #include "scsi/cdb.h"
 
 #include "base/bits.h"
 #include "scsi/lu_impl.h"
 
-#define BE16 0xff, 0xff
-#define BE32 BE16, BE16
-#define BE64 BE32, BE32
+#define BE16	0xff, 0xff
+#define BE32	BE16, BE16
+#define BE64	BE32, BE32
 #define DPO_FUA (SHEAF_CDB_RW_DPO | SHEAF_CDB_RW_FUA)
 
 #define FROM SHEAF_TRANSFER_FROM_TARGET
-#define TO SHEAF_TRANSFER_TO_TARGET
+#define TO   SHEAF_TRANSFER_TO_TARGET
 
 enum row {
 	ROW_READ_16,
@@ -44,6 +45,7 @@ enum row {
 	ROW_COUNT,
 };
 
+/* clang-format off */
 static const struct sheaf_cdb_command commands[ROW_COUNT] = {
 	[ROW_READ_16] = {
 		.name = "READ (16)", .opcode = SHEAF_SCSI_READ_16, .length = 16,
@@ -89,7 +91,8 @@ static const struct sheaf_cdb_command commands[ROW_COUNT] = {
 	},
 	[ROW_READ_6] = {
 		.name = "READ (6)", .opcode = SHEAF_SCSI_READ_6, .length = 6,
-		.flags = SHEAF_CDB_ZERO_IS_256, .count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = FROM,
+		.flags = SHEAF_CDB_ZERO_IS_256, .count_is = SHEAF_CDB_COUNT_TRANSFER,
+		.direction = FROM,
 		.lba = { SHEAF_CDB_6_LBA, 3 }, .count = { SHEAF_CDB_6_TRANSFER_LENGTH, 1 },
 		.usage = { SHEAF_SCSI_READ_6, 0x1f, BE16, 0xff },
 		.run = sheaf_lu_read,
@@ -103,14 +106,16 @@ static const struct sheaf_cdb_command commands[ROW_COUNT] = {
 		.run = sheaf_lu_write,
 	},
 	[ROW_SYNCHRONIZE_CACHE_10] = {
-		.name = "SYNCHRONIZE CACHE (10)", .opcode = SHEAF_SCSI_SYNCHRONIZE_CACHE_10, .length = 10,
+		.name = "SYNCHRONIZE CACHE (10)", .opcode = SHEAF_SCSI_SYNCHRONIZE_CACHE_10,
+		.length = 10,
 		.count_is = SHEAF_CDB_COUNT_BLOCKS,
 		.lba = { SHEAF_CDB_10_LBA, 4 }, .count = { SHEAF_CDB_10_TRANSFER_LENGTH, 2 },
 		.usage = { SHEAF_SCSI_SYNCHRONIZE_CACHE_10, SHEAF_CDB_SYNC_IMMED, BE32, 0, BE16 },
 		.run = sheaf_lu_synchronize_cache,
 	},
 	[ROW_SYNCHRONIZE_CACHE_16] = {
-		.name = "SYNCHRONIZE CACHE (16)", .opcode = SHEAF_SCSI_SYNCHRONIZE_CACHE_16, .length = 16,
+		.name = "SYNCHRONIZE CACHE (16)", .opcode = SHEAF_SCSI_SYNCHRONIZE_CACHE_16,
+		.length = 16,
 		.count_is = SHEAF_CDB_COUNT_BLOCKS,
 		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_TRANSFER_LENGTH, 4 },
 		.usage = { SHEAF_SCSI_SYNCHRONIZE_CACHE_16, SHEAF_CDB_SYNC_IMMED, BE64, BE32 },
@@ -141,7 +146,8 @@ static const struct sheaf_cdb_command commands[ROW_COUNT] = {
 	[ROW_READ_CAPACITY_16] = {
 		.name = "READ CAPACITY (16)", .opcode = SHEAF_SCSI_SERVICE_ACTION_IN_16,
 		.service_action = SHEAF_SCSI_SA_READ_CAPACITY_16, .length = 16,
-		.flags = SHEAF_CDB_SERVICE, .count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.flags = SHEAF_CDB_SERVICE,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_16_ALLOCATION_LENGTH, 4 },
 		.usage = { SHEAF_SCSI_SERVICE_ACTION_IN_16, 0x1f,
 			   [SHEAF_CDB_16_ALLOCATION_LENGTH] = BE32 },
@@ -150,7 +156,8 @@ static const struct sheaf_cdb_command commands[ROW_COUNT] = {
 	[ROW_GET_LBA_STATUS] = {
 		.name = "GET LBA STATUS", .opcode = SHEAF_SCSI_SERVICE_ACTION_IN_16,
 		.service_action = SHEAF_SCSI_SA_GET_LBA_STATUS, .length = 16,
-		.flags = SHEAF_CDB_SERVICE, .count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.flags = SHEAF_CDB_SERVICE,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_ALLOCATION_LENGTH, 4 },
 		.usage = { SHEAF_SCSI_SERVICE_ACTION_IN_16, 0x1f, BE64, BE32 },
 		.run = sheaf_lu_get_lba_status,
@@ -208,6 +215,8 @@ static const struct sheaf_cdb_command commands[ROW_COUNT] = {
 		.run = sheaf_lu_report_luns,
 	},
 };
+
+/* clang-format on */
 
 /* First row of an opcode, + 1; 0: none. tests/unit/test_cdb.c compares it with the table. */
 static const uint8_t row_of_opcode[256] = {

@@ -2,9 +2,9 @@
 /**
  * cdb.h - the table of commands: one row per operation code and service action
  *
- * A row says all that can be checked without knowing the LU: length, which bits may be set, where LBA and count
- * are, what the count counts, which way data goes. sheaf_lu_execute() does these checks for all commands; a
- * handler finds a sound CDB and decoded fields.
+ * A row says all that can be checked without knowing the LU: length, which bits may be set, where
+ * LBA and count are, what the count counts, which way data goes. sheaf_lu_execute() does these
+ * checks for all commands; a handler finds a sound CDB and decoded fields.
  */
 #ifndef SHEAF_CDB_H
 #define SHEAF_CDB_H
@@ -20,18 +20,18 @@ struct sheaf_lu_task;
 /** What the number in a CDB's count field is. */
 enum sheaf_cdb_count {
 	SHEAF_CDB_COUNT_NONE,
-	SHEAF_CDB_COUNT_TRANSFER,   /* blocks that are transferred: range, limit and data are checked */
-	SHEAF_CDB_COUNT_BLOCKS,	    /* blocks without a transfer; range is checked */
+	SHEAF_CDB_COUNT_TRANSFER, /* blocks that are transferred: range, limit and data are checked */
+	SHEAF_CDB_COUNT_BLOCKS,	  /* blocks without a transfer; range is checked */
 	SHEAF_CDB_COUNT_ALLOCATION, /* bytes of room for an answer, SPC-4 section 4.2.5.6 */
-	SHEAF_CDB_COUNT_PARAMETER,  /* bytes of a parameter list, SPC-4 section 4.2.5.5; data is checked */
+	SHEAF_CDB_COUNT_PARAMETER,  /* bytes of a parameter list; data is checked */
 };
 
 enum sheaf_cdb_flags {
-	SHEAF_CDB_WRITES = 1,	     /* changes the medium: refused where it is write-protected */
-	SHEAF_CDB_PASSES_UA = 2,     /* runs with a unit attention pending, SPC-4 section 5.14 */
-	SHEAF_CDB_ANY_LUN = 4,	     /* answers for a LUN that does not exist */
-	SHEAF_CDB_ZERO_IS_256 = 8,   /* TRANSFER LENGTH of READ(6) and WRITE(6) */
-	SHEAF_CDB_SERVICE = 16,	     /* told apart by SERVICE ACTION */
+	SHEAF_CDB_WRITES = 1,	   /* changes the medium: refused where it is write-protected */
+	SHEAF_CDB_PASSES_UA = 2,   /* runs with a unit attention pending, SPC-4 section 5.14 */
+	SHEAF_CDB_ANY_LUN = 4,	   /* answers for a LUN that does not exist */
+	SHEAF_CDB_ZERO_IS_256 = 8, /* TRANSFER LENGTH of READ(6) and WRITE(6) */
+	SHEAF_CDB_SERVICE = 16,	   /* told apart by SERVICE ACTION */
 };
 
 struct sheaf_cdb_place {
@@ -43,10 +43,13 @@ struct sheaf_cdb_command {
 	uint8_t opcode, service_action;
 	uint8_t length;
 	uint8_t flags;
-	uint8_t count_is;		  /* enum sheaf_cdb_count */
-	uint8_t direction;		  /* enum sheaf_transfer_direction */
+	uint8_t count_is;  /* enum sheaf_cdb_count */
+	uint8_t direction; /* enum sheaf_transfer_direction */
 	struct sheaf_cdb_place lba, count;
-	uint8_t usage[SHEAF_CDB_MAX];	  /* CDB usage data, SPC-4 section 6.35.3: bits that may be set; [0] the opcode */
+	/*
+	 * CDB usage data as in REPORT SUPPORTED OPERATION CODES: bits that may be set; [0] opcode.
+	 */
+	uint8_t usage[SHEAF_CDB_MAX];
 	void (*run)(struct sheaf_lu_task *lt);
 };
 
@@ -58,18 +61,26 @@ enum sheaf_cdb_verdict {
 };
 
 /**
- * sheaf_cdb_find() - the row for a CDB of @size bytes; its service action must be known, other bits are not looked at
- * Return: SHEAF_CDB_OK and *ret_command, or what is wrong; *ret_byte and *ret_bit are set with SHEAF_CDB_BAD_FIELD.
+ * sheaf_cdb_find() - the row for a CDB of @size bytes; its service action must be known, other bits
+ * are not looked at
+ * Return: SHEAF_CDB_OK and *ret_command, or what is wrong; *ret_byte and *ret_bit are set with
+ * SHEAF_CDB_BAD_FIELD.
  */
 enum sheaf_cdb_verdict sheaf_cdb_find(const uint8_t *cdb, unsigned size,
 				      const struct sheaf_cdb_command **ret_command,
 				      uint16_t *ret_byte, int8_t *ret_bit);
-/** Whether only bits of the usage mask are set; *ret_byte and *ret_bit name the first (highest) that is not. */
+/**
+ * Whether only bits of the usage mask are set; *ret_byte and *ret_bit name the first (highest)
+ * that is not.
+ */
 bool sheaf_cdb_check_usage(const struct sheaf_cdb_command *command, const uint8_t *cdb,
 			   uint16_t *ret_byte, int8_t *ret_bit);
 /** LOGICAL BLOCK ADDRESS; 0 for commands without. */
 uint64_t sheaf_cdb_lba(const struct sheaf_cdb_command *command, const uint8_t *cdb);
-/** TRANSFER LENGTH, NUMBER OF LOGICAL BLOCKS, ALLOCATION LENGTH or PARAMETER LIST LENGTH; 0 for commands without. */
+/**
+ * TRANSFER LENGTH, NUMBER OF LOGICAL BLOCKS, ALLOCATION LENGTH or PARAMETER LIST LENGTH; 0 for
+ * commands without.
+ */
 uint32_t sheaf_cdb_count(const struct sheaf_cdb_command *command, const uint8_t *cdb);
 
 /** Row @index of the table, NULL at its end; for tests and for lists of commands. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* errno_sense.c - see errno_sense.h. The first row that fits counts; the last row of a table fits all. */
+/*
+ * errno_sense.c - see errno_sense.h. The first row that fits counts; the last row of a table fits
+ * all.
+ */
 #include "scsi/errno_sense.h"
 
 #include <errno.h>
@@ -7,12 +10,12 @@
 
 #include <sheaf/task.h>
 
-#define ANY 0xffff
+#define ANY   0xffff
 #define READS (1u << SHEAF_STORE_READ | 1u << SHEAF_STORE_STATUS)
 
 static const struct {
-	int error;	   /* positive; 0: any */
-	uint16_t ops;	   /* 1 << enum sheaf_store_op */
+	int error;    /* positive; 0: any */
+	uint16_t ops; /* 1 << enum sheaf_store_op */
 	uint8_t key;
 	uint16_t asc;
 } sense_of_errno[] = {
@@ -40,7 +43,10 @@ static const struct {
 #define ANY_ASC 0xffff
 #define ANY_KEY 0xff
 
-/* ILLEGAL REQUEST but for the rows named is our own mistake: EIO, since EINVAL would blame the caller. */
+/*
+ * ILLEGAL REQUEST but for the rows named is our own mistake: EIO, since EINVAL would blame the
+ * caller.
+ */
 static const struct {
 	uint8_t key;
 	uint16_t asc;
@@ -74,7 +80,10 @@ static int errno_of_check_condition(const uint8_t *data, unsigned length)
 	struct sheaf_sense sense;
 	size_t i = 0;
 
-	/* A deferred error is of an earlier command, and this one did not run: SPC-4 section 4.5.5. */
+	/*
+	 * A deferred error is of an earlier command, and this one did not run: SPC-4 section
+	 * 4.5.5.
+	 */
 	if (!sheaf_sense_parse(data, length, &sense) || sense.deferred)
 		return EIO;
 	while (errno_of_sense[i].key != ANY_KEY &&
@@ -100,7 +109,7 @@ int sheaf_sense_to_errno(uint32_t service_response, uint32_t status, const uint8
 		return errno_of_check_condition(sense, length);
 	case SHEAF_STATUS_RESERVATION_CONFLICT:
 		return EBADE; /* as Linux says it of a real disk */
-	default: /* BUSY, TASK SET FULL: whoever could try again has done so */
+	default:	      /* BUSY, TASK SET FULL: whoever could try again has done so */
 		return EIO;
 	}
 }

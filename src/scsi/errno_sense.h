@@ -2,7 +2,8 @@
 /**
  * errno_sense.h - what a store's errno is as sense data, and what a response is as an errno
  *
- * Two tables, tested row by row: the controller's side uses the first, the host's the second. Pure functions.
+ * Two tables, tested row by row: the controller's side uses the first, the host's the second. Pure
+ * functions.
  */
 #ifndef SHEAF_ERRNO_SENSE_H
 #define SHEAF_ERRNO_SENSE_H
@@ -12,13 +13,18 @@
 #include "scsi/sense.h"
 #include "store/store.h"
 
-/** The sense key and code for @error (a negative errno) of a store access; the rest of *ret_sense is zeroed. */
+/**
+ * The sense key and code for @error (a negative errno) of a store access; the rest of *ret_sense
+ * is zeroed.
+ */
 void sheaf_errno_to_sense(int error, enum sheaf_store_op op, struct sheaf_sense *ret_sense);
 /**
  * sheaf_sense_to_errno() - what a response means to who called read() or write()
- * @service_response: enum sheaf_service_response.  @status: completion_status.  @sense, @length: as received;
+ * @service_response: enum sheaf_service_response.  @status: completion_status.  @sense, @length: as
+ *                    received;
  * may be garbage.
- * Return: 0 when the command did its work (GOOD, CONDITION MET, RECOVERED ERROR), else a positive errno.
+ * Return: 0 when the command did its work (GOOD, CONDITION MET, RECOVERED ERROR), else a positive
+ * errno.
  */
 int sheaf_sense_to_errno(uint32_t service_response, uint32_t status, const uint8_t *sense,
 			 unsigned length);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* inquiry.c - INQUIRY, SPC-4 section 6.6, and its VPD pages, SPC-4 section 7.8 and SBC-4 clause 6.6: a function each. */
+/*
+ * inquiry.c - INQUIRY, SPC-4 section 6.6, and its VPD pages, SPC-4 section 7.8 and SBC-4 clause
+ * 6.6: a function each.
+ */
 #include <string.h>
 
 #include "base/bits.h"
 #include "scsi/lu_impl.h"
 
-#define PAGE_MAX 256
+#define PAGE_MAX    256
 #define PAGE_HEADER 4
 
-#define VENDOR "SHEAF   "
-#define PRODUCT "VIRTUAL DISK    "
+#define VENDOR	 "SHEAF   "
+#define PRODUCT	 "VIRTUAL DISK    "
 #define REVISION "0001"
 
 /* Standard INQUIRY data, SPC-4 section 6.6.2. */
@@ -49,7 +52,10 @@ static uint64_t name_of_serial(const char *serial)
 	return (hash ^ hash >> 60) & 0x0fffffffffffffff;
 }
 
-/* Device Identification, SPC-4 section 7.8.6: T10 vendor ID, and NAA locally assigned for those who want a number. */
+/*
+ * Device Identification, SPC-4 section 7.8.6: T10 vendor ID, and NAA locally assigned for those
+ * who want a number.
+ */
 static unsigned identification_page(const struct sheaf_lu *lu, uint8_t *page)
 {
 	unsigned serial_length = (unsigned)strlen(lu->serial);
@@ -64,24 +70,28 @@ static unsigned identification_page(const struct sheaf_lu *lu, uint8_t *page)
 	d[0] = 0x01; /* binary */
 	d[1] = 0x03; /* NAA */
 	d[3] = 8;
-	sheaf_put_be64(d + 4, 3ull << 60 | name_of_serial(lu->serial)); /* NAA 3h: locally assigned */
+	sheaf_put_be64(d + 4,
+		       3ull << 60 | name_of_serial(lu->serial)); /* NAA 3h: locally assigned */
 	return (unsigned)(d + 12 - page);
 }
 
 /* Block Limits. */
 static unsigned block_limits_page(const struct sheaf_lu *lu, uint8_t *page)
 {
-	uint32_t per_physical = lu->store->physical_block_bytes > lu->block_size ?
-					lu->store->physical_block_bytes / lu->block_size :
-					1;
+	uint32_t per_physical = lu->store->physical_block_bytes > lu->block_size
+					? lu->store->physical_block_bytes / lu->block_size
+					: 1;
 
 	page[SHEAF_B0_WSNZ] = 1;
-	sheaf_put_be16(page + SHEAF_B0_OPTIMAL_GRANULARITY, (uint16_t)sheaf_min64(per_physical, UINT16_MAX));
+	sheaf_put_be16(page + SHEAF_B0_OPTIMAL_GRANULARITY,
+		       (uint16_t)sheaf_min64(per_physical, UINT16_MAX));
 	sheaf_put_be32(page + SHEAF_B0_MAXIMUM_TRANSFER, (uint32_t)lu->maximum_transfer_blocks);
 	sheaf_put_be32(page + SHEAF_B0_OPTIMAL_TRANSFER, (uint32_t)lu->maximum_transfer_blocks);
 	if (lu->store->can_discard) {
-		sheaf_put_be32(page + SHEAF_B0_MAXIMUM_UNMAP_LBAS, (uint32_t)lu->maximum_unmap_blocks);
-		sheaf_put_be32(page + SHEAF_B0_MAXIMUM_UNMAP_DESCRIPTORS, SHEAF_LU_UNMAP_DESCRIPTORS_MAX);
+		sheaf_put_be32(page + SHEAF_B0_MAXIMUM_UNMAP_LBAS,
+			       (uint32_t)lu->maximum_unmap_blocks);
+		sheaf_put_be32(page + SHEAF_B0_MAXIMUM_UNMAP_DESCRIPTORS,
+			       SHEAF_LU_UNMAP_DESCRIPTORS_MAX);
 		sheaf_put_be32(page + SHEAF_B0_UNMAP_GRANULARITY, per_physical);
 	}
 	sheaf_put_be64(page + SHEAF_B0_MAXIMUM_WRITE_SAME, lu->maximum_write_same_blocks);
@@ -96,11 +106,15 @@ static unsigned characteristics_page(const struct sheaf_lu *lu, uint8_t *page)
 	return 64;
 }
 
-/* Logical Block Provisioning: thin where the store can discard, and what is unmapped reads as zeros. */
+/*
+ * Logical Block Provisioning: thin where the store can discard, and what is unmapped reads as
+ * zeros.
+ */
 static unsigned provisioning_page(const struct sheaf_lu *lu, uint8_t *page)
 {
 	if (lu->store->can_discard) {
-		page[SHEAF_B2_FLAGS] = SHEAF_B2_LBPU | SHEAF_B2_LBPWS | SHEAF_B2_LBPWS10 | SHEAF_B2_LBPRZ;
+		page[SHEAF_B2_FLAGS] =
+			SHEAF_B2_LBPU | SHEAF_B2_LBPWS | SHEAF_B2_LBPWS10 | SHEAF_B2_LBPRZ;
 		page[SHEAF_B2_TYPE] = SHEAF_B2_TYPE_THIN;
 	}
 	return SHEAF_B2_LENGTH;
@@ -108,7 +122,10 @@ static unsigned provisioning_page(const struct sheaf_lu *lu, uint8_t *page)
 
 static unsigned supported_page(const struct sheaf_lu *lu, uint8_t *page);
 
-/* In ascending order. Each function fills in a zeroed page past its first bytes and returns the length with them. */
+/*
+ * In ascending order. Each function fills in a zeroed page past its first bytes and returns the
+ * length with them.
+ */
 static const struct {
 	uint8_t code;
 	unsigned (*build)(const struct sheaf_lu *lu, uint8_t *page);

@@ -2,8 +2,8 @@
 /**
  * lu.c - the LU itself: making it, checking and starting a command, ending one
  *
- * The way of a command: row of the table → unit attention → reserved bits → write protection → range, limit, data →
- * handler → (store accesses) → sheaf_lu_end_*() → done().
+ * The way of a command: row of the table → unit attention → reserved bits → write protection →
+ * range, limit, data → handler → (store accesses) → sheaf_lu_end_*() → done().
  */
 #include "scsi/lu.h"
 
@@ -83,7 +83,8 @@ static void end(struct sheaf_lu_task *lt, uint8_t status, uint64_t bytes, uint8_
 	}
 	response->version = SHEAF_TASK_VERSION;
 	response->target_id = lt->task.target_id;
-	memset(response->scsi_parallel_feature_result, 0, sizeof(response->scsi_parallel_feature_result));
+	memset(response->scsi_parallel_feature_result, 0,
+	       sizeof(response->scsi_parallel_feature_result));
 	response->scsi_parallel_feature_request_result_count = 0;
 	response->controller_task_identifier = lt->task.controller_task_identifier;
 	response->completion_status = status;
@@ -151,7 +152,10 @@ void sheaf_lu_end_io_error(struct sheaf_lu_task *lt, int result)
 
 	sheaf_errno_to_sense(result, lt->io.op, &sense);
 	if (sense.key == SHEAF_KEY_MEDIUM_ERROR && lt->io.op != SHEAF_STORE_FLUSH) {
-		/* SPC-4 section 4.5.3: INFORMATION is the first block in error, as far as we know it. */
+		/*
+		 * SPC-4 section 4.5.3: INFORMATION is the first block in error, as far as we know
+		 * it.
+		 */
 		sense.information_valid = true;
 		sense.information = (lt->io.offset + lt->io.moved) / lt->lu->block_size;
 	}
@@ -170,8 +174,8 @@ bool sheaf_lu_check_data(struct sheaf_lu_task *lt, uint64_t bytes)
 	}
 	if (bytes > lt->task.requested_transfer_count) {
 		sheaf_lu_end_check(lt, SHEAF_KEY_ABORTED_COMMAND,
-				   in ? SHEAF_ASC_DATA_IN_BUFFER_OVERFLOW :
-					SHEAF_ASC_DATA_OUT_BUFFER_OVERFLOW);
+				   in ? SHEAF_ASC_DATA_IN_BUFFER_OVERFLOW
+				      : SHEAF_ASC_DATA_OUT_BUFFER_OVERFLOW);
 		return false;
 	}
 	return true;
@@ -182,7 +186,8 @@ uint64_t sheaf_lu_reply_room(const struct sheaf_lu_task *lt)
 	return sheaf_min64(lt->count_bytes, lt->task.requested_transfer_count);
 }
 
-void sheaf_lu_reply_put(struct sheaf_lu_task *lt, uint64_t offset, const uint8_t *data, uint64_t length)
+void sheaf_lu_reply_put(struct sheaf_lu_task *lt, uint64_t offset, const uint8_t *data,
+			uint64_t length)
 {
 	uint64_t room = sheaf_lu_reply_room(lt);
 
@@ -201,8 +206,9 @@ void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t leng
 	sheaf_lu_reply_end(lt, length);
 }
 
-void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba, uint64_t blocks,
-		     void *data, void (*done)(struct sheaf_store_io *io, int result))
+void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba,
+		     uint64_t blocks, void *data,
+		     void (*done)(struct sheaf_store_io *io, int result))
 {
 	struct sheaf_lu *lu = lt->lu;
 
@@ -235,7 +241,8 @@ static bool decode_and_check(struct sheaf_lu_task *lt)
 	case SHEAF_CDB_COUNT_BLOCKS:
 		lt->blocks = count;
 		if (!sheaf_range_within(lt->lba, count, lt->lu->blocks)) {
-			sheaf_lu_end_out_of_range(lt, lt->lba < lt->lu->blocks ? lt->lu->blocks : lt->lba);
+			sheaf_lu_end_out_of_range(lt, lt->lba < lt->lu->blocks ? lt->lu->blocks
+									       : lt->lba);
 			return false;
 		}
 		if (command->count_is == SHEAF_CDB_COUNT_BLOCKS)
@@ -257,7 +264,9 @@ static bool decode_and_check(struct sheaf_lu_task *lt)
 	}
 }
 
-/* Everything that SPC-4 wants checked before a command is processed. False: the command has ended. */
+/*
+ * Everything that SPC-4 wants checked before a command is processed. False: the command has ended.
+ */
 static bool check(struct sheaf_lu_task *lt)
 {
 	const uint8_t *cdb = lt->task.command_descriptor_block;

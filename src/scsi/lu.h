@@ -2,9 +2,9 @@
 /**
  * lu.h - a direct-access logical unit (SPC-4, SBC-4) over a store
  *
- * The LU decodes a task's CDB by table, runs it on a store, and fills in the response. It knows nothing of
- * slots, bundles or lanes: the disk controller calls sheaf_lu_execute() for each task and hands slots back when
- * done() comes.
+ * The LU decodes a task's CDB by table, runs it on a store, and fills in the response. It knows
+ * nothing of slots, bundles or lanes: the disk controller calls sheaf_lu_execute() for each task
+ * and hands slots back when done() comes.
  */
 #ifndef SHEAF_LU_H
 #define SHEAF_LU_H
@@ -21,20 +21,23 @@ struct sheaf_lu;
 struct sheaf_cdb_command;
 
 struct sheaf_lu_options {
-	uint32_t block_size;	     /* 512 or 4096 */
-	uint64_t maximum_transfer_bytes; /* VPD B0 MAXIMUM TRANSFER LENGTH; longer CDBs are refused */
-	bool read_only;		     /* write-protected: DATA PROTECT, WP in MODE SENSE */
-	const char *serial;	     /* VPD 80 and 83; stable for an image */
+	uint32_t block_size; /* 512 or 4096 */
+	/* VPD B0 MAXIMUM TRANSFER LENGTH; longer CDBs are refused */
+	uint64_t maximum_transfer_bytes;
+	bool read_only;	    /* write-protected: DATA PROTECT, WP in MODE SENSE */
+	const char *serial; /* VPD 80 and 83; stable for an image */
 };
 
 /**
- * struct sheaf_lu_task - one command while the LU runs it; one per slot, embedded in the controller's
+ * struct sheaf_lu_task - one command while the LU runs it; one per slot, embedded in the
+ * controller's
  * @task:     a private copy of the command slot, made once by the controller.
- * @response: response slot in the controller's view; the LU writes all that a controller must write.
- * @data:     the task's buffer in the controller's view, requested_transfer_count bytes, checked by the controller.
- *            A CDB that asks for more is ABORTED COMMAND, DATA-IN or DATA-OUT BUFFER OVERFLOW, before anything is
- *            done; an answer to an ALLOCATION LENGTH is cut to what the buffer takes. The wrong direction is
- *            DATA PHASE ERROR.
+ * @response: response slot in the controller's view; the LU writes all that a controller must
+ *            write.
+ * @data:     the task's buffer in the controller's view, requested_transfer_count bytes, checked by
+ *            the controller. A CDB that asks for more is ABORTED COMMAND, DATA-IN or DATA-OUT
+ *            BUFFER OVERFLOW, before anything is done; an answer to an ALLOCATION LENGTH is cut to
+ *            what the buffer takes. The wrong direction is DATA PHASE ERROR.
  * @done:     called once, on the loop; may be called from inside sheaf_lu_execute().
  */
 struct sheaf_lu_task {
@@ -47,13 +50,13 @@ struct sheaf_lu_task {
 	struct sheaf_lu *lu; /* NULL: the LUN does not exist */
 	const struct sheaf_cdb_command *command;
 	struct sheaf_store_io io;
-	uint64_t lba, blocks;	/* what the CDB names */
-	uint32_t count_bytes;	/* ALLOCATION LENGTH or PARAMETER LIST LENGTH */
-	uint32_t lun_count;	/* for REPORT LUNS */
-	uint32_t step, steps;	/* position in multi-part commands (UNMAP's and GET LBA STATUS' descriptors) */
-	uint32_t accesses;	/* GET LBA STATUS: store accesses so far */
-	uint8_t provisioning;	/* GET LBA STATUS: status of the blocks from lba to cursor */
-	uint64_t cursor, end;	/* blocks being worked on: from cursor to end */
+	uint64_t lba, blocks; /* what the CDB names */
+	uint32_t count_bytes; /* ALLOCATION LENGTH or PARAMETER LIST LENGTH */
+	uint32_t lun_count;   /* for REPORT LUNS */
+	uint32_t step, steps; /* descriptors of UNMAP and GET LBA STATUS: done, in all */
+	uint32_t accesses;    /* GET LBA STATUS: store accesses so far */
+	uint8_t provisioning; /* GET LBA STATUS: status of the blocks from lba to cursor */
+	uint64_t cursor, end; /* blocks being worked on: from cursor to end */
 	void (*resume)(struct sheaf_lu_task *lt); /* what comes when cursor reached end */
 	/* Allocated by rare commands (UNMAP, WRITE SAME), freed before done(). */
 	uint8_t *scratch, *pattern;
@@ -61,8 +64,8 @@ struct sheaf_lu_task {
 
 /**
  * sheaf_lu_create() - make an LU over @store, which stays the caller's and must outlive it
- * Return: 0, -EINVAL (block size neither 512 nor 4096, size not a multiple of it, fewer than one block, serial longer
- * than 64 or empty, maximum transfer less than a block), -ENOMEM.
+ * Return: 0, -EINVAL (block size neither 512 nor 4096, size not a multiple of it, fewer than one
+ * block, serial longer than 64 or empty, maximum transfer less than a block), -ENOMEM.
  */
 int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *options,
 		    struct sheaf_lu **ret_lu);
@@ -70,7 +73,10 @@ struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu);
 
 /** Run lt->task on @lu. @luns and @lun_count: for REPORT LUNS, LUN numbers 0..lun_count-1 exist. */
 void sheaf_lu_execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_task *lt);
-/** A task for a LUN that does not exist: SPC-4 section 5.15 (INQUIRY, REPORT LUNS, REQUEST SENSE answer, others LOGICAL UNIT NOT SUPPORTED). */
+/**
+ * A task for a LUN that does not exist: SPC-4 section 5.15 (INQUIRY, REPORT LUNS, REQUEST SENSE
+ * answer, others LOGICAL UNIT NOT SUPPORTED).
+ */
 void sheaf_lu_execute_absent(uint32_t lun_count, struct sheaf_lu_task *lt);
 /** LOGICAL UNIT RESET: unit attention 29h/03h for the next command. Thread: any. */
 void sheaf_lu_reset(struct sheaf_lu *lu);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mode.c - MODE SENSE, SPC-4 sections 6.13 and 6.14. Nothing can be changed, so current is default. */
+/*
+ * mode.c - MODE SENSE, SPC-4 sections 6.13 and 6.14. Nothing can be changed, so current is
+ * default.
+ */
 #include <string.h>
 
 #include "base/bits.h"
@@ -38,7 +41,10 @@ static const struct {
 	{ SHEAF_MODE_PAGE_CONTROL, control_page },
 };
 
-/* Mode parameter block descriptor of direct-access LUs, SBC-4 clause 6.5: short, or long with LLBAA. */
+/*
+ * Mode parameter block descriptor of direct-access LUs, SBC-4 clause 6.5: short, or long with
+ * LLBAA.
+ */
 static unsigned block_descriptor(const struct sheaf_lu *lu, uint8_t *d, bool long_lba)
 {
 	if (long_lba) {
@@ -52,7 +58,8 @@ static unsigned block_descriptor(const struct sheaf_lu *lu, uint8_t *d, bool lon
 }
 
 /* Mode parameter header, SPC-4 section 7.5.5. */
-static void put_header(struct sheaf_lu_task *lt, uint8_t *data, unsigned length, unsigned descriptor_length)
+static void put_header(struct sheaf_lu_task *lt, uint8_t *data, unsigned length,
+		       unsigned descriptor_length)
 {
 	uint8_t specific = SHEAF_MODE_DPOFUA;
 
@@ -90,11 +97,13 @@ void sheaf_lu_mode_sense(struct sheaf_lu_task *lt)
 		return;
 	}
 	if (!(cdb[1] & SHEAF_CDB_MODE_SENSE_DBD))
-		length += block_descriptor(lt->lu, data + length, cdb[1] & SHEAF_CDB_MODE_SENSE_10_LLBAA);
+		length += block_descriptor(lt->lu, data + length,
+					   cdb[1] & SHEAF_CDB_MODE_SENSE_10_LLBAA);
 	pages_from = length;
 	for (unsigned i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
 		if (code == SHEAF_MODE_PAGE_ALL || code == pages[i].code)
-			length += pages[i].build(data + length, control == SHEAF_MODE_PC_CHANGEABLE);
+			length +=
+				pages[i].build(data + length, control == SHEAF_MODE_PC_CHANGEABLE);
 	if (length == pages_from) {
 		sheaf_lu_end_bad_field(lt, SHEAF_CDB_MODE_SENSE_PAGE, 5);
 		return;

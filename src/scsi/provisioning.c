@@ -2,9 +2,10 @@
 /**
  * provisioning.c - UNMAP, WRITE SAME, GET LBA STATUS (SBC-4, logical block provisioning)
  *
- * UNMAP and WRITE SAME come down to two jobs over [cursor, end), both of which go on with lt->resume:
- * clear_range(), which falls back from DISCARD to ZERO to writing zeros where a store says -EOPNOTSUPP, so that
- * LBPRZ holds everywhere, and write_pattern(), piece by piece from a buffer that holds the block many times.
+ * UNMAP and WRITE SAME come down to two jobs over [cursor, end), both of which go on with
+ * lt->resume: clear_range(), which falls back from DISCARD to ZERO to writing zeros where a store
+ * says -EOPNOTSUPP, so that LBPRZ holds everywhere, and write_pattern(), piece by piece from a
+ * buffer that holds the block many times.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static void piece_done(struct sheaf_store_io *io, int result)
 
 static void write_piece(struct sheaf_lu_task *lt)
 {
-	uint64_t blocks = sheaf_min64(lt->end - lt->cursor, SHEAF_LU_PATTERN_BYTES / lt->lu->block_size);
+	uint64_t blocks =
+		sheaf_min64(lt->end - lt->cursor, SHEAF_LU_PATTERN_BYTES / lt->lu->block_size);
 
 	sheaf_lu_submit(lt, SHEAF_STORE_WRITE, lt->cursor, blocks, lt->pattern, piece_done);
 }
@@ -72,8 +74,8 @@ static void clear_done(struct sheaf_store_io *io, int result)
 
 	if (result == -EOPNOTSUPP) {
 		if (io->op == SHEAF_STORE_DISCARD)
-			sheaf_lu_submit(lt, SHEAF_STORE_ZERO, lt->cursor, lt->end - lt->cursor, NULL,
-					clear_done);
+			sheaf_lu_submit(lt, SHEAF_STORE_ZERO, lt->cursor, lt->end - lt->cursor,
+					NULL, clear_done);
 		else
 			write_pattern(lt, NULL);
 		return;
@@ -127,9 +129,9 @@ static bool check_descriptors(struct sheaf_lu_task *lt)
 		const uint8_t *d = lt->scratch + (size_t)SHEAF_UNMAP_DESCRIPTOR * i;
 		uint16_t at = (uint16_t)(SHEAF_UNMAP_HEADER + SHEAF_UNMAP_DESCRIPTOR * i);
 		if (!sheaf_range_within(descriptor_lba(d), descriptor_blocks(d), lt->lu->blocks)) {
-			sheaf_lu_end_out_of_range(lt, descriptor_lba(d) < lt->lu->blocks ?
-							      lt->lu->blocks :
-							      descriptor_lba(d));
+			sheaf_lu_end_out_of_range(lt, descriptor_lba(d) < lt->lu->blocks
+							      ? lt->lu->blocks
+							      : descriptor_lba(d));
 			return false;
 		}
 		if (sheaf_get_be32(d + 12)) {
@@ -138,7 +140,8 @@ static bool check_descriptors(struct sheaf_lu_task *lt)
 		}
 		total += descriptor_blocks(d);
 		if (total > lt->lu->maximum_unmap_blocks) {
-			sheaf_lu_end_bad_parameter(lt, (uint16_t)(at + SHEAF_UNMAP_DESCRIPTOR_BLOCKS));
+			sheaf_lu_end_bad_parameter(lt,
+						   (uint16_t)(at + SHEAF_UNMAP_DESCRIPTOR_BLOCKS));
 			return false;
 		}
 	}
@@ -152,13 +155,15 @@ static bool check_unmap_header(struct sheaf_lu_task *lt)
 	uint32_t data_length, descriptors_length;
 
 	if (lt->count_bytes < sizeof(header)) {
-		sheaf_lu_end_check(lt, SHEAF_KEY_ILLEGAL_REQUEST, SHEAF_ASC_PARAMETER_LIST_LENGTH_ERROR);
+		sheaf_lu_end_check(lt, SHEAF_KEY_ILLEGAL_REQUEST,
+				   SHEAF_ASC_PARAMETER_LIST_LENGTH_ERROR);
 		return false;
 	}
 	memcpy(header, lt->data, sizeof(header));
 	data_length = sheaf_get_be16(header + SHEAF_UNMAP_DATA_LENGTH);
 	descriptors_length = sheaf_get_be16(header + SHEAF_UNMAP_DESCRIPTORS_LENGTH);
-	if (data_length < sizeof(header) - 2 || descriptors_length > data_length - (sizeof(header) - 2)) {
+	if (data_length < sizeof(header) - 2 ||
+	    descriptors_length > data_length - (sizeof(header) - 2)) {
 		sheaf_lu_end_bad_parameter(lt, SHEAF_UNMAP_DESCRIPTORS_LENGTH);
 		return false;
 	}
@@ -167,7 +172,8 @@ static bool check_unmap_header(struct sheaf_lu_task *lt)
 		return false;
 	}
 	if (descriptors_length + sizeof(header) > lt->count_bytes) {
-		sheaf_lu_end_check(lt, SHEAF_KEY_ILLEGAL_REQUEST, SHEAF_ASC_PARAMETER_LIST_LENGTH_ERROR);
+		sheaf_lu_end_check(lt, SHEAF_KEY_ILLEGAL_REQUEST,
+				   SHEAF_ASC_PARAMETER_LIST_LENGTH_ERROR);
 		return false;
 	}
 	/* A last descriptor that is not whole is ignored, SBC-4, UNMAP parameter list. */
@@ -222,8 +228,8 @@ static void write_same_end(struct sheaf_lu_task *lt)
 }
 
 /*
- * The block is looked at where it is and copied after that; one that changes meanwhile gives the one or the other
- * content, as a WRITE of it would.
+ * The block is looked at where it is and copied after that; one that changes meanwhile gives the
+ * one or the other content, as a WRITE of it would.
  */
 static bool is_zero(const uint8_t *block, size_t size)
 {
@@ -231,8 +237,8 @@ static bool is_zero(const uint8_t *block, size_t size)
 }
 
 /**
- * WRITE SAME (10), (16), SBC-4. Zeros are cleared, with UNMAP set by a discard; other data is written, UNMAP or not,
- * since LBPRZ says that unmapped blocks would not read as it.
+ * WRITE SAME (10), (16), SBC-4. Zeros are cleared, with UNMAP set by a discard; other data is
+ * written, UNMAP or not, since LBPRZ says that unmapped blocks would not read as it.
  */
 void sheaf_lu_write_same(struct sheaf_lu_task *lt)
 {
@@ -260,8 +266,8 @@ void sheaf_lu_write_same(struct sheaf_lu_task *lt)
 }
 
 /*
- * GET LBA STATUS: [lba, cursor) is the descriptor being made, of status provisioning; step descriptors are put,
- * steps is how many there is room for (one at least).
+ * GET LBA STATUS: [lba, cursor) is the descriptor being made, of status provisioning; step
+ * descriptors are put, steps is how many there is room for (one at least).
  */
 
 static void status_step(struct sheaf_lu_task *lt);
@@ -273,7 +279,8 @@ static void put_status(struct sheaf_lu_task *lt)
 	sheaf_put_be64(d + SHEAF_LBA_STATUS_LBA, lt->lba);
 	sheaf_put_be32(d + SHEAF_LBA_STATUS_BLOCKS, (uint32_t)(lt->cursor - lt->lba));
 	d[SHEAF_LBA_STATUS_PROVISIONING] = lt->provisioning;
-	sheaf_lu_reply_put(lt, SHEAF_LBA_STATUS_HEADER + (uint64_t)lt->step * sizeof(d), d, sizeof(d));
+	sheaf_lu_reply_put(lt, SHEAF_LBA_STATUS_HEADER + (uint64_t)lt->step * sizeof(d), d,
+			   sizeof(d));
 	lt->step++;
 	lt->lba = lt->cursor;
 }
@@ -325,7 +332,9 @@ static void status_done(struct sheaf_store_io *io, int result)
 	else if (hole)
 		blocks = io->extent_bytes / block_size;
 	else
-		blocks = io->extent_hole ? 1 : io->extent_bytes / block_size + (io->extent_bytes % block_size != 0);
+		blocks = io->extent_hole ? 1
+					 : io->extent_bytes / block_size +
+						   (io->extent_bytes % block_size != 0);
 	add_extent(lt, hole ? SHEAF_LBA_STATUS_DEALLOCATED : SHEAF_LBA_STATUS_MAPPED,
 		   sheaf_min64(blocks ? blocks : 1, asked));
 	status_step(lt);
@@ -337,13 +346,14 @@ static void status_step(struct sheaf_lu_task *lt)
 	    lt->accesses++ == SHEAF_LU_STATUS_ACCESSES_MAX)
 		end_status(lt);
 	else
-		sheaf_lu_submit(lt, SHEAF_STORE_STATUS, lt->cursor, lt->lu->blocks - lt->cursor, NULL,
-				status_done);
+		sheaf_lu_submit(lt, SHEAF_STORE_STATUS, lt->cursor, lt->lu->blocks - lt->cursor,
+				NULL, status_done);
 }
 
 /**
- * GET LBA STATUS, SBC-4: holes are deallocated, all else is mapped. As many descriptors as there is room for; neighbours
- * of one status are one descriptor, up to SHEAF_LU_STATUS_ACCESSES_MAX extents in all.
+ * GET LBA STATUS, SBC-4: holes are deallocated, all else is mapped. As many descriptors as there is
+ * room for; neighbours of one status are one descriptor, up to SHEAF_LU_STATUS_ACCESSES_MAX extents
+ * in all.
  */
 void sheaf_lu_get_lba_status(struct sheaf_lu_task *lt)
 {
@@ -356,7 +366,8 @@ void sheaf_lu_get_lba_status(struct sheaf_lu_task *lt)
 	lt->step = 0;
 	lt->steps = 1;
 	if (room >= SHEAF_LBA_STATUS_HEADER + SHEAF_LBA_STATUS_DESCRIPTOR)
-		lt->steps = (uint32_t)((room - SHEAF_LBA_STATUS_HEADER) / SHEAF_LBA_STATUS_DESCRIPTOR);
+		lt->steps =
+			(uint32_t)((room - SHEAF_LBA_STATUS_HEADER) / SHEAF_LBA_STATUS_DESCRIPTOR);
 	lt->accesses = 0;
 	lt->cursor = lt->lba;
 	status_step(lt);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c - small commands that tell about the LU: TEST UNIT READY, REQUEST SENSE, REPORT LUNS, READ CAPACITY. */
+/*
+ * report.c - small commands that tell about the LU: TEST UNIT READY, REQUEST SENSE, REPORT LUNS,
+ * READ CAPACITY.
+ */
 #include <string.h>
 
 #include "base/bits.h"
@@ -11,7 +14,10 @@ void sheaf_lu_test_unit_ready(struct sheaf_lu_task *lt)
 	sheaf_lu_end_good(lt, 0);
 }
 
-/** REQUEST SENSE, SPC-4 section 6.39: the pending unit attention, which it clears, or NO SENSE, as data. */
+/**
+ * REQUEST SENSE, SPC-4 section 6.39: the pending unit attention, which it clears, or NO SENSE, as
+ * data.
+ */
 void sheaf_lu_request_sense(struct sheaf_lu_task *lt)
 {
 	uint8_t data[SHEAF_SENSE_BUILD_MAX];
@@ -33,7 +39,9 @@ void sheaf_lu_request_sense(struct sheaf_lu_task *lt)
 	sheaf_lu_reply(lt, data, length);
 }
 
-/* SAM-5 section 4.7.7: peripheral device addressing as far as it goes, then flat space addressing. */
+/*
+ * SAM-5 section 4.7.7: peripheral device addressing as far as it goes, then flat space addressing.
+ */
 static void put_lun(uint8_t *entry, uint32_t lun)
 {
 	memset(entry, 0, SHEAF_REPORT_LUNS_ENTRY);
@@ -62,7 +70,8 @@ void sheaf_lu_report_luns(struct sheaf_lu_task *lt)
 		put_lun(part, lun);
 		sheaf_lu_reply_put(lt, at, part, sizeof(part));
 	}
-	sheaf_lu_reply_end(lt, SHEAF_REPORT_LUNS_HEADER + (uint64_t)count * SHEAF_REPORT_LUNS_ENTRY);
+	sheaf_lu_reply_end(lt,
+			   SHEAF_REPORT_LUNS_HEADER + (uint64_t)count * SHEAF_REPORT_LUNS_ENTRY);
 }
 
 /** READ CAPACITY (10), SBC-4: the last LBA, or FFFFFFFFh when that takes READ CAPACITY (16). */
@@ -87,7 +96,8 @@ void sheaf_lu_read_capacity_16(struct sheaf_lu_task *lt)
 
 	sheaf_put_be64(data, lu->blocks - 1);
 	sheaf_put_be32(data + 8, lu->block_size);
-	while (exponent < 15 && (uint64_t)lu->block_size << (exponent + 1) <= lu->store->physical_block_bytes)
+	while (exponent < 15 &&
+	       (uint64_t)lu->block_size << (exponent + 1) <= lu->store->physical_block_bytes)
 		exponent++;
 	data[SHEAF_READ_CAPACITY_16_LBPPBE] = exponent;
 	if (lu->store->can_discard)

@@ -65,7 +65,8 @@ unsigned sheaf_sense_build_descriptor(const struct sheaf_sense *sense, uint8_t *
 		build_field_pointer(sense, out + length + 4);
 		length += 8;
 	}
-	out[SHEAF_SENSE_DESCRIPTOR_ADDITIONAL_LENGTH] = (uint8_t)(length - SHEAF_SENSE_DESCRIPTOR_LENGTH);
+	out[SHEAF_SENSE_DESCRIPTOR_ADDITIONAL_LENGTH] =
+		(uint8_t)(length - SHEAF_SENSE_DESCRIPTOR_LENGTH);
 	return length;
 }
 
@@ -128,7 +129,8 @@ bool sheaf_sense_parse(const uint8_t *data, unsigned length, struct sheaf_sense 
 	if (length == 0)
 		return false;
 	uint8_t code = data[0] & SHEAF_SENSE_RESPONSE_CODE_MASK;
-	sense.deferred = code == SHEAF_SENSE_FIXED_DEFERRED || code == SHEAF_SENSE_DESCRIPTOR_DEFERRED;
+	sense.deferred =
+		code == SHEAF_SENSE_FIXED_DEFERRED || code == SHEAF_SENSE_DESCRIPTOR_DEFERRED;
 	if (code == SHEAF_SENSE_FIXED_CURRENT || code == SHEAF_SENSE_FIXED_DEFERRED)
 		valid = parse_fixed(data, length, &sense);
 	else if (code == SHEAF_SENSE_DESCRIPTOR_CURRENT || code == SHEAF_SENSE_DESCRIPTOR_DEFERRED)

@@ -13,8 +13,10 @@
 
 /**
  * struct sheaf_sense - what sense data says
- * @information: with @information_valid; fixed format has 32 bits for it and leaves VALID 0 when it needs more.
- * @field_byte, @field_bit: with @field_valid: what is wrong in the CDB or parameter list; bit -1: the byte.
+ * @information: with @information_valid; fixed format has 32 bits for it and leaves VALID 0 when it
+ *               needs more.
+ * @field_byte, @field_bit: with @field_valid: what is wrong in the CDB or parameter list; bit -1:
+ * the byte.
  */
 struct sheaf_sense {
 	uint8_t key;  /* enum sheaf_sense_key */
@@ -28,7 +30,10 @@ struct sheaf_sense {
 	uint16_t field_byte;
 };
 
-/** Write fixed format, SPC-4 section 4.5.3: SHEAF_SENSE_FIXED_LENGTH bytes at @out. Return: that length. */
+/**
+ * Write fixed format, SPC-4 section 4.5.3: SHEAF_SENSE_FIXED_LENGTH bytes at @out. Return: that
+ * length.
+ */
 unsigned sheaf_sense_build_fixed(const struct sheaf_sense *sense, uint8_t *out);
 /** Write descriptor format, SPC-4 section 4.5.2: 8 to 28 bytes at @out. Return: the length. */
 unsigned sheaf_sense_build_descriptor(const struct sheaf_sense *sense, uint8_t *out);

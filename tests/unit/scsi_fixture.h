@@ -2,8 +2,9 @@
 /**
  * scsi_fixture.h - an LU over a store made of an array, with no loop and no thread
  *
- * The store queues each io and does it when the test drains the queue: first in first out, or in an order that the test
- * picks. The next io of an op can be made to fail. Holes are kept per 512 bytes.
+ * The store queues each io and does it when the test drains the queue: first in first out, or in an
+ * order that the test picks. The next io of an op can be made to fail. Holes are kept per 512
+ * bytes.
  */
 #ifndef SHEAF_TEST_SCSI_FIXTURE_H
 #define SHEAF_TEST_SCSI_FIXTURE_H
@@ -20,7 +21,7 @@
 #include "scsi/sense.h"
 
 #define FAKE_QUEUE_MAX 64
-#define FAKE_SECTOR 512
+#define FAKE_SECTOR    512
 
 struct fake_store {
 	struct sheaf_store store; /* first */
@@ -41,7 +42,8 @@ static inline struct fake_store *fake_of(struct sheaf_store *store)
 	return (struct fake_store *)store;
 }
 
-static void fake_submit(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io)
+static void fake_submit(struct sheaf_store *store, struct sheaf_loop *loop,
+			struct sheaf_store_io *io)
 {
 	struct fake_store *fake = fake_of(store);
 
@@ -155,7 +157,8 @@ struct scsi_fixture {
 	struct sheaf_lu *lu;
 	struct sheaf_lu_task lt;
 	struct sheaf_response response;
-	uint8_t *data; /* exactly requested_transfer_count bytes, so that ASan sees a touch beyond */
+	uint8_t *
+		data; /* exactly requested_transfer_count bytes, so that ASan sees a touch beyond */
 	uint32_t lun_count;
 	bool absent;
 	unsigned ended;
@@ -169,7 +172,8 @@ static inline void fixture_done(struct sheaf_lu_task *lt)
 	f->ended++;
 }
 
-static inline void fixture_open(struct scsi_fixture *f, uint64_t size, uint32_t block_size, bool read_only)
+static inline void fixture_open(struct scsi_fixture *f, uint64_t size, uint32_t block_size,
+				bool read_only)
 {
 	struct sheaf_lu_options options = { .block_size = block_size,
 					    .maximum_transfer_bytes = 256 << 10,
@@ -231,7 +235,8 @@ static inline void fixture_go(struct scsi_fixture *f)
 
 /* A command from start to end. @out: data of a TO_TARGET command, count bytes. */
 static inline void fixture_run(struct scsi_fixture *f, const uint8_t *cdb, unsigned size,
-			       enum sheaf_transfer_direction direction, const void *out, uint64_t count)
+			       enum sheaf_transfer_direction direction, const void *out,
+			       uint64_t count)
 {
 	fixture_start(f, cdb, size, direction, count);
 	if (out)

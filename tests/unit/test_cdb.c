@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cdb.c - the table of commands against layouts written down here a second time, as SPC-4 and SBC-4 print them. */
+/*
+ * test_cdb.c - the table of commands against layouts written down here a second time, as SPC-4 and
+ * SBC-4 print them.
+ */
 #include <check.h>
 #include <string.h>
 
 #include "scsi/cdb.h"
 
 /*
- * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; . reserved, or not supported by this LU.
- * byte_1: bits of byte 1 that may be set; for 9Eh the service action.
+ * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; . reserved, or not
+ * supported by this LU. byte_1: bits of byte 1 that may be set; for 9Eh the service action.
  */
+/* clang-format off */
 static const struct {
 	const char *name;
 	const char *layout;
@@ -38,6 +42,7 @@ static const struct {
 	{ "READ (12)", "a8..LLLLLLLLCCCCCCCC....", 12, 0x18 },
 	{ "WRITE (12)", "aa..LLLLLLLLCCCCCCCC....", 12, 0x18 },
 };
+/* clang-format on */
 #define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
 
 static unsigned hex(char c)
@@ -101,7 +106,8 @@ START_TEST(every_bit_is_allowed_or_refused_as_laid_out)
 	sheaf_cdb_find(cdb, rows[_i].size, &command, &byte, &bit);
 	for (unsigned b = 1; b < rows[_i].size; b++) {
 		for (int k = 0; k < 8; k++) {
-			bool allowed = b == 1 ? rows[_i].byte_1 >> k & 1 : rows[_i].layout[2 * b] != '.';
+			bool allowed =
+				b == 1 ? rows[_i].byte_1 >> k & 1 : rows[_i].layout[2 * b] != '.';
 			uint8_t was = cdb[b];
 			if (cdb[0] == 0x9e && b == 1 && k < 5)
 				continue; /* another service action */
@@ -176,8 +182,9 @@ END_TEST
 
 START_TEST(transfer_length_zero_is_256_for_6_byte_cdbs_alone)
 {
-	static const uint8_t opcodes[][2] = { { 0x08, 6 }, { 0x0a, 6 }, { 0x28, 10 }, { 0x2a, 10 },
-					      { 0xa8, 12 }, { 0x88, 16 }, { 0x12, 6 } };
+	static const uint8_t opcodes[][2] = { { 0x08, 6 },  { 0x0a, 6 },  { 0x28, 10 },
+					      { 0x2a, 10 }, { 0xa8, 12 }, { 0x88, 16 },
+					      { 0x12, 6 } };
 	const struct sheaf_cdb_command *command = NULL;
 	uint16_t byte;
 	int8_t bit;

@@ -14,6 +14,7 @@
 #define Z SHEAF_STORE_ZERO
 #define S SHEAF_STORE_STATUS
 
+/* clang-format off */
 /* back: what the application sees in the end. */
 static const struct {
 	int error;
@@ -35,6 +36,7 @@ static const struct {
 	{ ENXIO, R, 2, 0x3a00, ENXIO },	   { EINVAL, R, 4, 0x4400, EIO },
 	{ EINTR, W, 4, 0x4400, EIO },	   { EBADF, F, 4, 0x4400, EIO },
 };
+/* clang-format on */
 
 START_TEST(store_error_becomes_sense_and_comes_back_as_an_errno)
 {
@@ -47,12 +49,15 @@ START_TEST(store_error_becomes_sense_and_comes_back_as_an_errno)
 	ck_assert_uint_eq(sense.asc, errors[_i].asc);
 	ck_assert(!sense.information_valid && !sense.field_valid && !sense.deferred);
 	length = sheaf_sense_build_fixed(&sense, data);
-	ck_assert_int_eq(sheaf_sense_to_errno(SHEAF_TASK_COMPLETE, 2, data, length), errors[_i].back);
+	ck_assert_int_eq(sheaf_sense_to_errno(SHEAF_TASK_COMPLETE, 2, data, length),
+			 errors[_i].back);
 	length = sheaf_sense_build_descriptor(&sense, data);
-	ck_assert_int_eq(sheaf_sense_to_errno(SHEAF_TASK_COMPLETE, 2, data, length), errors[_i].back);
+	ck_assert_int_eq(sheaf_sense_to_errno(SHEAF_TASK_COMPLETE, 2, data, length),
+			 errors[_i].back);
 }
 END_TEST
 
+/* clang-format off */
 static const struct {
 	unsigned key, asc;
 	int error;
@@ -67,14 +72,17 @@ static const struct {
 	{ 0xb, 0x5503, ENOMEM }, { 0xd, 0x0000, EIO },	  { 0xe, 0x1d00, EIO },
 	{ 0xf, 0x0000, 0 },
 };
+/* clang-format on */
 
 START_TEST(sense_becomes_an_errno)
 {
-	struct sheaf_sense sense = { .key = (uint8_t)senses[_i].key, .asc = (uint16_t)senses[_i].asc };
+	struct sheaf_sense sense = { .key = (uint8_t)senses[_i].key,
+				     .asc = (uint16_t)senses[_i].asc };
 	uint8_t data[SHEAF_SENSE_BUILD_MAX];
 
 	unsigned length = sheaf_sense_build_fixed(&sense, data);
-	ck_assert_int_eq(sheaf_sense_to_errno(SHEAF_TASK_COMPLETE, 2, data, length), senses[_i].error);
+	ck_assert_int_eq(sheaf_sense_to_errno(SHEAF_TASK_COMPLETE, 2, data, length),
+			 senses[_i].error);
 	sense.deferred = true;
 	length = sheaf_sense_build_fixed(&sense, data);
 	ck_assert_int_eq(sheaf_sense_to_errno(SHEAF_TASK_COMPLETE, 2, data, length), EIO);
@@ -104,8 +112,9 @@ static const struct {
 
 START_TEST(status_without_sense_becomes_an_errno)
 {
-	ck_assert_int_eq(sheaf_sense_to_errno(statuses[_i].service_response, statuses[_i].status, NULL, 0),
-			 statuses[_i].error);
+	ck_assert_int_eq(
+		sheaf_sense_to_errno(statuses[_i].service_response, statuses[_i].status, NULL, 0),
+		statuses[_i].error);
 }
 END_TEST
 
@@ -116,7 +125,8 @@ int main(void)
 	Suite *suite = suite_create("errno_sense");
 	TCase *tc = tcase_create("errno_sense");
 
-	tcase_add_loop_test(tc, store_error_becomes_sense_and_comes_back_as_an_errno, 0, COUNT(errors));
+	tcase_add_loop_test(tc, store_error_becomes_sense_and_comes_back_as_an_errno, 0,
+			    COUNT(errors));
 	tcase_add_loop_test(tc, sense_becomes_an_errno, 0, COUNT(senses));
 	tcase_add_loop_test(tc, status_without_sense_becomes_an_errno, 0, COUNT(statuses));
 	suite_add_tcase(suite, tc);

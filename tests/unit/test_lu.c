@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* test_lu.c - commands on an LU by table: bytes in; status, key, ASC/ASCQ, field pointer, data and store accesses out. */
+/*
+ * test_lu.c - commands on an LU by table: bytes in; status, key, ASC/ASCQ, field pointer, data and
+ * store accesses out.
+ */
 #include <check.h>
 
 #include "scsi/lu_impl.h"
 #include "scsi_fixture.h"
 
 #define BLOCKS 2048u
-#define NONE SHEAF_TRANSFER_NONE
-#define TO SHEAF_TRANSFER_TO_TARGET
-#define FROM SHEAF_TRANSFER_FROM_TARGET
+#define NONE   SHEAF_TRANSFER_NONE
+#define TO     SHEAF_TRANSFER_TO_TARGET
+#define FROM   SHEAF_TRANSFER_FROM_TARGET
 
-#define ILLEGAL_FIELD 0x052400u
+#define ILLEGAL_FIELD  0x052400u
 #define ILLEGAL_OPCODE 0x052000u
-#define OUT_OF_RANGE 0x052100u
-#define PROTECTED 0x072700u
-#define SHORT_IN 0x0b4b08u
-#define SHORT_OUT 0x0b4b0bu
-#define WRONG_WAY 0x0b4b00u
-#define NO_SUCH_LU 0x052500u
+#define OUT_OF_RANGE   0x052100u
+#define PROTECTED      0x072700u
+#define SHORT_IN       0x0b4b08u
+#define SHORT_OUT      0x0b4b0bu
+#define WRONG_WAY      0x0b4b00u
+#define NO_SUCH_LU     0x052500u
 
 static struct scsi_fixture f;
 
@@ -31,7 +34,10 @@ static void close_fixture(void)
 	fixture_close(&f);
 }
 
-/* One row, one command on a fresh LU of 2048 blocks of 512 bytes. field: byte << 4 | bit, -1: no field pointer. */
+/*
+ * One row, one command on a fresh LU of 2048 blocks of 512 bytes. field: byte << 4 | bit, -1: no
+ * field pointer.
+ */
 struct row {
 	const char *name;
 	uint8_t cdb[16];
@@ -43,6 +49,7 @@ struct row {
 	uint64_t transferred;
 };
 
+/* clang-format off */
 static const struct row rows[] = {
 	{ "test unit ready is good", { 0x00 }, 6, NONE, 0, 0, -1, 0 },
 	{ "NACA is refused", { 0x00, 0, 0, 0, 0, 0x04 }, 6, NONE, 0, ILLEGAL_FIELD, 5 << 4 | 2, 0 },
@@ -150,6 +157,7 @@ static const struct row rows[] = {
 	{ "report luns, all", { 0xa0, 0, 2, [9] = 16 }, 12, FROM, 16, 0, -1, 16 },
 	{ "report luns, unknown select", { 0xa0, 0, 3, [9] = 16 }, 12, FROM, 16, ILLEGAL_FIELD, 2 << 4 | 7, 0 },
 };
+/* clang-format on */
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 static void check_row(const struct row *row)
@@ -166,12 +174,16 @@ static void check_row(const struct row *row)
 		ck_assert_msg(sense.field_in_cdb && sense.field_byte << 4 == (row->field & ~15) &&
 				      sense.field_bit == (row->field & 15),
 			      "%s: field %u bit %d", row->name, sense.field_byte, sense.field_bit);
-	/* What is refused has touched neither the store nor, but for data that came in, the buffer. */
+	/*
+	 * What is refused has touched neither the store nor, but for data that came in, the
+	 * buffer.
+	 */
 	if (row->sense)
 		for (int op = 0; op <= SHEAF_STORE_STATUS; op++)
 			ck_assert_msg(f.fake->done[op] == 0, "%s: store touched", row->name);
 	for (uint64_t i = row->direction == FROM ? row->transferred : 0; i < row->count; i++)
-		ck_assert_msg(f.data[i] == 0xee, "%s: byte %llu written", row->name, (unsigned long long)i);
+		ck_assert_msg(f.data[i] == 0xee, "%s: byte %llu written", row->name,
+			      (unsigned long long)i);
 }
 
 START_TEST(command_ends_as_its_row_says)
@@ -210,7 +222,7 @@ static void run6(uint8_t opcode, uint8_t b1, uint8_t b2, uint8_t b3, uint8_t b4)
 START_TEST(write_protected_lu_refuses_every_write_and_says_so)
 {
 	uint8_t block[512] = { 0 };
-	static const uint8_t writes[][2] = { { 0x0a, 6 }, { 0x2a, 10 }, { 0xaa, 12 }, { 0x8a, 16 },
+	static const uint8_t writes[][2] = { { 0x0a, 6 },  { 0x2a, 10 }, { 0xaa, 12 }, { 0x8a, 16 },
 					     { 0x41, 10 }, { 0x93, 16 }, { 0x42, 10 } };
 
 	close_fixture();
@@ -403,10 +415,16 @@ START_TEST(vpd_pages)
 	ck_assert_uint_eq(f.response.bytes_transferred, sizeof(supported));
 	ck_assert_mem_eq(f.data, supported, sizeof(supported));
 	run6(0x12, 1, 0x80, 0, 255);
-	ck_assert_mem_eq(f.data, "\0\x80\0\x10" "0123456789abcdef", 20);
+	ck_assert_mem_eq(f.data,
+			 "\0\x80\0\x10"
+			 "0123456789abcdef",
+			 20);
 	run6(0x12, 1, 0x83, 0, 255);
 	ck_assert_uint_eq(sheaf_get_be16(f.data + 2), 4 + 24 + 12);
-	ck_assert_mem_eq(f.data + 4, "\x02\x01\0\x18" "SHEAF   0123456789abcdef\x01\x03\0\x08", 32);
+	ck_assert_mem_eq(f.data + 4,
+			 "\x02\x01\0\x18"
+			 "SHEAF   0123456789abcdef\x01\x03\0\x08",
+			 32);
 	ck_assert_uint_eq(f.data[36] >> 4, 3);
 	run6(0x12, 1, 0xb1, 0, 255);
 	ck_assert_uint_eq(f.response.bytes_transferred, 64);
@@ -493,8 +511,10 @@ END_TEST
 
 START_TEST(mode_pages)
 {
-	static const uint8_t all[] = { 43, 0, 0x10, 8, 0, 0, 8, 0, 0, 0, 2, 0, 0x08, 18, 0x04, 0, 0, 0, 0, 0, 0, 0,
-				       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0a, 10, 0x02, 0x10, 0, 0, 0, 0, 0, 0, 0, 0 };
+	static const uint8_t all[] = { 43, 0,	 0x10, 8,    0, 0, 8, 0, 0, 0, 2,
+				       0,  0x08, 18,   0x04, 0, 0, 0, 0, 0, 0, 0,
+				       0,  0,	 0,    0,    0, 0, 0, 0, 0, 0, 0x0a,
+				       10, 0x02, 0x10, 0,    0, 0, 0, 0, 0, 0, 0 };
 
 	run6(0x1a, 0, 0x3f, 0, 255);
 	ck_assert_uint_eq(f.response.bytes_transferred, sizeof(all));
@@ -556,10 +576,12 @@ START_TEST(request_sense_takes_the_unit_attention_as_data)
 		run6(0x03, desc, 0, 0, 252);
 		ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
 		ck_assert_uint_eq(f.data[0], desc ? 0x72 : 0x70);
-		ck_assert(sheaf_sense_parse(f.data, (unsigned)f.response.bytes_transferred, &sense));
+		ck_assert(
+			sheaf_sense_parse(f.data, (unsigned)f.response.bytes_transferred, &sense));
 		ck_assert(sense.key == 6 && sense.asc == 0x2903);
 		run6(0x03, desc, 0, 0, 252);
-		ck_assert(sheaf_sense_parse(f.data, (unsigned)f.response.bytes_transferred, &sense));
+		ck_assert(
+			sheaf_sense_parse(f.data, (unsigned)f.response.bytes_transferred, &sense));
 		ck_assert(sense.key == 0 && sense.asc == 0);
 	}
 }
@@ -642,7 +664,8 @@ START_TEST(unmap_runs_its_descriptors_one_after_another)
 	ck_assert_uint_eq(f.response.bytes_transferred, list.length);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_DISCARD], 3);
 	for (unsigned i = 0; i < BLOCKS; i++)
-		ck_assert_uint_eq(f.fake->bytes[i * 512], (i >= 10 && i < 20) || i == BLOCKS - 1 ? 0 : 0x77);
+		ck_assert_uint_eq(f.fake->bytes[i * 512],
+				  (i >= 10 && i < 20) || i == BLOCKS - 1 ? 0 : 0x77);
 }
 END_TEST
 
@@ -730,7 +753,8 @@ START_TEST(what_cannot_be_discarded_or_zeroed_is_written_with_zeros)
 	ck_assert_uint_eq(unmap_run(&list), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_WRITE], 1 + 3);
 	for (unsigned i = 0; i < BLOCKS * 512; i++)
-		ck_assert_uint_eq(f.fake->bytes[i], i < 512 || (i >= 5120 && i < 1510 * 512) ? 0 : 0x77);
+		ck_assert_uint_eq(f.fake->bytes[i],
+				  i < 512 || (i >= 5120 && i < 1510 * 512) ? 0 : 0x77);
 	run16(0x93, 1, 1600, 3, NONE, NULL, 0);
 	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
 	ck_assert_uint_eq(f.fake->bytes[1600 * 512], 0);

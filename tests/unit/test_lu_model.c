@@ -2,8 +2,8 @@
 /*
  * test_lu_model.c - thousands of random commands, several in flight, against a plain array of bytes
  *
- * Each of TASKS tasks keeps to its own part of the LU, so that the result does not depend on the order; the store
- * completes in random order. The seed is printed; SHEAF_SEED repeats a run.
+ * Each of TASKS tasks keeps to its own part of the LU, so that the result does not depend on the
+ * order; the store completes in random order. The seed is printed; SHEAF_SEED repeats a run.
  */
 #include <check.h>
 #include <stdio.h>
@@ -11,10 +11,10 @@
 
 #include "scsi_fixture.h"
 
-#define TASKS 4
+#define TASKS	    4
 #define PART_BLOCKS 512u
-#define STEPS 40000
-#define MAX_BLOCKS 40u
+#define STEPS	    40000
+#define MAX_BLOCKS  40u
 
 enum kind { READ, WRITE, SAME, UNMAP, STATUS, SYNC, BEYOND, FAIL, KINDS };
 
@@ -116,7 +116,8 @@ static void start_same(struct lane *lane)
 
 	sheaf_put_be64(cdb + 2, lane->lba);
 	sheaf_put_be32(cdb + 10, lane->blocks);
-	fixture_start(&lane->fixture, cdb, 16, ndob ? SHEAF_TRANSFER_NONE : SHEAF_TRANSFER_TO_TARGET,
+	fixture_start(&lane->fixture, cdb, 16,
+		      ndob ? SHEAF_TRANSFER_NONE : SHEAF_TRANSFER_TO_TARGET,
 		      ndob ? 0 : m->block_size);
 	if (ndob || zero) {
 		if (!ndob)
@@ -208,7 +209,10 @@ static void start(struct lane *lane, unsigned part)
 	check_end(lane);
 }
 
-/* The task's own part is as the model has it: nothing else changes it, and this task is the only one there. */
+/*
+ * The task's own part is as the model has it: nothing else changes it, and this task is the only
+ * one there.
+ */
 static void check_status_answer(struct lane *lane)
 {
 	struct model *m = lane->model;
@@ -245,7 +249,8 @@ static void check_end(struct lane *lane)
 	}
 	ck_assert_uint_eq(fixture_sense(f, NULL), 0);
 	if (lane->kind == READ || lane->kind == FAIL) {
-		ck_assert_uint_eq(f->response.bytes_transferred, (uint64_t)lane->blocks * m->block_size);
+		ck_assert_uint_eq(f->response.bytes_transferred,
+				  (uint64_t)lane->blocks * m->block_size);
 		ck_assert_mem_eq(f->data, m->bytes + lane->lba * m->block_size,
 				 (uint64_t)lane->blocks * m->block_size);
 	}

@@ -6,18 +6,29 @@
 
 #include "scsi/sense.h"
 
-static const struct sheaf_sense invalid_field = { .key = 5, .asc = 0x2400, .field_valid = true,
-						  .field_in_cdb = true, .field_byte = 2, .field_bit = 5 };
-static const struct sheaf_sense medium_error = { .key = 3, .asc = 0x1100, .information_valid = true,
-						 .information = 0x12345678, .field_bit = -1 };
-static const struct sheaf_sense far_medium_error = { .key = 3, .asc = 0x0c00, .information_valid = true,
-						     .information = 0x123456789a, .field_bit = -1 };
+static const struct sheaf_sense invalid_field = { .key = 5,
+						  .asc = 0x2400,
+						  .field_valid = true,
+						  .field_in_cdb = true,
+						  .field_byte = 2,
+						  .field_bit = 5 };
+static const struct sheaf_sense medium_error = { .key = 3,
+						 .asc = 0x1100,
+						 .information_valid = true,
+						 .information = 0x12345678,
+						 .field_bit = -1 };
+static const struct sheaf_sense far_medium_error = { .key = 3,
+						     .asc = 0x0c00,
+						     .information_valid = true,
+						     .information = 0x123456789a,
+						     .field_bit = -1 };
 
 START_TEST(fixed_format_is_as_spc_4_says)
 {
-	static const uint8_t field[18] = { 0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x24, 0, 0, 0xcd, 0, 2 };
-	static const uint8_t medium[18] = { 0xf0, 0, 3, 0x12, 0x34, 0x56, 0x78, 10,
-					    0, 0, 0, 0, 0x11, 0 };
+	static const uint8_t field[18] = { 0x70, 0, 5, 0,    0, 0, 0,	 10, 0,
+					   0,	 0, 0, 0x24, 0, 0, 0xcd, 0,  2 };
+	static const uint8_t medium[18] = { 0xf0, 0, 3, 0x12, 0x34, 0x56, 0x78,
+					    10,	  0, 0, 0,    0,    0x11, 0 };
 	uint8_t out[SHEAF_SENSE_BUILD_MAX];
 
 	ck_assert_uint_eq(sheaf_sense_build_fixed(&invalid_field, out), 18);
@@ -39,9 +50,11 @@ END_TEST
 
 START_TEST(descriptor_format_is_as_spc_4_says)
 {
-	static const uint8_t field[16] = { 0x72, 5, 0x24, 0, 0, 0, 0, 8, 2, 6, 0, 0, 0xcd, 0, 2, 0 };
-	static const uint8_t medium[20] = { 0x72, 3, 0x0c, 0, 0, 0, 0, 12, 0, 10, 0x80, 0,
-					    0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9a };
+	static const uint8_t field[16] = {
+		0x72, 5, 0x24, 0, 0, 0, 0, 8, 2, 6, 0, 0, 0xcd, 0, 2, 0
+	};
+	static const uint8_t medium[20] = { 0x72, 3, 0x0c, 0, 0, 0,    0,    12,   0,	 10,
+					    0x80, 0, 0,	   0, 0, 0x12, 0x34, 0x56, 0x78, 0x9a };
 	uint8_t out[SHEAF_SENSE_BUILD_MAX];
 
 	ck_assert_uint_eq(sheaf_sense_build_descriptor(&invalid_field, out), 16);
@@ -68,8 +81,12 @@ static void check_same(const struct sheaf_sense *a, const struct sheaf_sense *b)
 
 START_TEST(what_was_built_is_what_is_parsed)
 {
-	const struct sheaf_sense whole_byte = { .key = 5, .asc = 0x2600, .deferred = true,
-						.field_valid = true, .field_byte = 300, .field_bit = -1 };
+	const struct sheaf_sense whole_byte = { .key = 5,
+						.asc = 0x2600,
+						.deferred = true,
+						.field_valid = true,
+						.field_byte = 300,
+						.field_bit = -1 };
 	const struct sheaf_sense *all[] = { &invalid_field, &medium_error, &whole_byte };
 	uint8_t out[SHEAF_SENSE_BUILD_MAX];
 	struct sheaf_sense back;
@@ -80,7 +97,8 @@ START_TEST(what_was_built_is_what_is_parsed)
 		ck_assert(sheaf_sense_parse(out, sheaf_sense_build_descriptor(all[i], out), &back));
 		check_same(all[i], &back);
 	}
-	ck_assert(sheaf_sense_parse(out, sheaf_sense_build_descriptor(&far_medium_error, out), &back));
+	ck_assert(sheaf_sense_parse(out, sheaf_sense_build_descriptor(&far_medium_error, out),
+				    &back));
 	check_same(&far_medium_error, &back);
 }
 END_TEST
@@ -90,8 +108,8 @@ START_TEST(cut_sense_data_loses_fields_and_reads_nothing_beyond)
 	uint8_t out[SHEAF_SENSE_BUILD_MAX];
 
 	for (int descriptor = 0; descriptor < 2; descriptor++) {
-		unsigned whole = descriptor ? sheaf_sense_build_descriptor(&invalid_field, out) :
-					      sheaf_sense_build_fixed(&invalid_field, out);
+		unsigned whole = descriptor ? sheaf_sense_build_descriptor(&invalid_field, out)
+					    : sheaf_sense_build_fixed(&invalid_field, out);
 		for (unsigned n = 0; n < whole; n++) {
 			uint8_t *cut = malloc(n ? n : 1); /* ASan watches its end */
 			struct sheaf_sense back = { .key = 0xaa };
