@@ -13,7 +13,7 @@ int sheaf_gate_init(struct sheaf_range_gate *gate, unsigned entry_limit)
 		return -ENOMEM;
 	gate->entry_limit = entry_limit;
 	gate->entry_count = 0;
-	gate->exclusives = gate->waiting = NULL;
+	gate->queue = NULL;
 	atomic_init(&gate->exclusive_pending, 0);
 	pthread_mutex_init(&gate->lock, NULL);
 	return 0;
@@ -21,7 +21,7 @@ int sheaf_gate_init(struct sheaf_range_gate *gate, unsigned entry_limit)
 
 void sheaf_gate_deinit(struct sheaf_range_gate *gate)
 {
-	assert(!gate->exclusives && !gate->waiting);
+	assert(!gate->queue);
 	pthread_mutex_destroy(&gate->lock);
 	free(gate->entries);
 	gate->entries = NULL;
@@ -44,16 +44,17 @@ static bool overlaps(uint64_t a_begin, uint64_t a_end, uint64_t b_begin, uint64_
 
 static void publish(struct sheaf_gate_entry *entry, uint64_t begin, uint64_t end)
 {
-	atomic_store_explicit(&entry->begin, begin, memory_order_relaxed);
+	atomic_store_explicit(&entry->begin, begin, memory_order_release);
 	atomic_store(&entry->end, end);
 }
 
-/* Lock held. Does an exclusive access that came before @until (NULL: any) overlap? */
-static bool exclusive_overlaps(const struct sheaf_range_gate *gate, uint64_t begin, uint64_t end,
-			       const struct sheaf_gate_entry *until)
+/* Lock held. Does an access in the queue that came before @until (NULL: any) keep a @plain or exclusive one waiting? */
+static bool earlier_overlaps(const struct sheaf_range_gate *gate, uint64_t begin, uint64_t end,
+			     bool plain, const struct sheaf_gate_entry *until)
 {
-	for (const struct sheaf_gate_entry *e = gate->exclusives; e && e != until; e = e->next)
-		if (overlaps(begin, end, e->wanted_begin, e->wanted_end))
+	for (const struct sheaf_gate_entry *e = gate->queue; e && e != until; e = e->next)
+		if (!(plain && !e->exclusive) &&
+		    overlaps(begin, end, e->wanted_begin, e->wanted_end))
 			return true;
 	return false;
 }
@@ -64,7 +65,8 @@ static bool published_overlaps(const struct sheaf_range_gate *gate, uint64_t beg
 {
 	for (unsigned i = 0; i < gate->entry_count; i++) {
 		uint64_t e = atomic_load(&gate->entries[i]->end);
-		uint64_t b = atomic_load_explicit(&gate->entries[i]->begin, memory_order_relaxed);
+		/* acquire: a begin of a later access says that the one before it has left */
+		uint64_t b = atomic_load_explicit(&gate->entries[i]->begin, memory_order_acquire);
 
 		if (e && overlaps(begin, end, b, e))
 			return true;
@@ -75,8 +77,25 @@ static bool published_overlaps(const struct sheaf_range_gate *gate, uint64_t beg
 static bool exclusive_may_hold(const struct sheaf_range_gate *gate,
 			       const struct sheaf_gate_entry *entry)
 {
-	return !exclusive_overlaps(gate, entry->wanted_begin, entry->wanted_end, entry) &&
-	       !published_overlaps(gate, entry->wanted_begin, entry->wanted_end);
+	uint64_t begin = entry->wanted_begin, end = entry->wanted_end;
+
+	return !earlier_overlaps(gate, begin, end, false, entry) &&
+	       !published_overlaps(gate, begin, end);
+}
+
+static void append(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, bool exclusive,
+		   uint64_t begin, uint64_t end)
+{
+	struct sheaf_gate_entry **link = &gate->queue;
+
+	while (*link)
+		link = &(*link)->next;
+	*link = entry;
+	entry->next = NULL;
+	entry->exclusive = exclusive;
+	entry->holding = false;
+	entry->wanted_begin = begin;
+	entry->wanted_end = end;
 }
 
 #define GRANT_BATCH 16
@@ -86,22 +105,22 @@ static unsigned grant(struct sheaf_range_gate *gate, struct sheaf_gate_entry *gr
 {
 	unsigned n = 0;
 
-	for (struct sheaf_gate_entry *e = gate->exclusives; e && n < GRANT_BATCH; e = e->next) {
-		if (e->holding || !exclusive_may_hold(gate, e))
-			continue;
-		e->holding = true;
-		granted[n++] = e;
-	}
-	for (struct sheaf_gate_entry **link = &gate->waiting; *link && n < GRANT_BATCH;) {
+	for (struct sheaf_gate_entry **link = &gate->queue; *link && n < GRANT_BATCH;) {
 		struct sheaf_gate_entry *e = *link;
 
-		if (exclusive_overlaps(gate, e->wanted_begin, e->wanted_end, NULL)) {
+		if (e->exclusive) {
+			if (!e->holding && exclusive_may_hold(gate, e)) {
+				e->holding = true;
+				granted[n++] = e;
+			}
 			link = &e->next;
-			continue;
+		} else if (earlier_overlaps(gate, e->wanted_begin, e->wanted_end, true, e)) {
+			link = &e->next;
+		} else {
+			*link = e->next;
+			publish(e, e->wanted_begin, e->wanted_end);
+			granted[n++] = e;
 		}
-		*link = e->next;
-		publish(e, e->wanted_begin, e->wanted_end);
-		granted[n++] = e;
 	}
 	return n;
 }
@@ -131,14 +150,11 @@ bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *en
 	if (atomic_load(&gate->exclusive_pending) == 0)
 		return true;
 	pthread_mutex_lock(&gate->lock);
-	if (!exclusive_overlaps(gate, begin, end, NULL)) {
+	if (!earlier_overlaps(gate, begin, end, true, NULL)) {
 		pthread_mutex_unlock(&gate->lock);
 		return true;
 	}
-	entry->wanted_begin = begin;
-	entry->wanted_end = end;
-	entry->next = gate->waiting;
-	gate->waiting = entry;
+	append(gate, entry, false, begin, end);
 	publish(entry, begin, 0);
 	/* An exclusive access may have seen our range meanwhile, and wait for it. */
 	grant_and_unlock(gate);
@@ -148,19 +164,12 @@ bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *en
 bool sheaf_gate_enter_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
 				uint64_t begin, uint64_t end)
 {
-	struct sheaf_gate_entry **link;
 	bool holding;
 
 	assert(begin < end);
 	pthread_mutex_lock(&gate->lock);
 	atomic_fetch_add(&gate->exclusive_pending, 1);
-	entry->exclusive = true;
-	entry->wanted_begin = begin;
-	entry->wanted_end = end;
-	entry->next = NULL;
-	for (link = &gate->exclusives; *link; link = &(*link)->next)
-		;
-	*link = entry;
+	append(gate, entry, true, begin, end);
 	entry->holding = holding = exclusive_may_hold(gate, entry);
 	pthread_mutex_unlock(&gate->lock);
 	return holding;
@@ -179,7 +188,7 @@ void sheaf_gate_leave(struct sheaf_range_gate *gate, struct sheaf_gate_entry *en
 	}
 	pthread_mutex_lock(&gate->lock);
 	assert(entry->holding);
-	for (struct sheaf_gate_entry **link = &gate->exclusives; *link; link = &(*link)->next) {
+	for (struct sheaf_gate_entry **link = &gate->queue; *link; link = &(*link)->next) {
 		if (*link == entry) {
 			*link = entry->next;
 			break;

@@ -9,8 +9,8 @@
  *   1. Entry published, then word read; word raised, then entries read; all four seq_cst. So of a plain and an
  *      exclusive access at the same time at least one sees the other.
  *   2. No plain range overlaps a held exclusive range; no two held exclusive ranges overlap.
- *   3. Exclusive accesses that overlap are granted in the order in which they came; a plain access that
- *      overlaps a waiting exclusive one waits behind it, so none starves.
+ *   3. Accesses that overlap are granted in the order in which they came: an exclusive one waits behind all that
+ *      came before it, a plain one behind exclusive ones (also those that wait), so none starves.
  *   4. Who has to wait gets entry->granted() once, from the thread that made way.
  */
 #ifndef SHEAF_RANGE_GATE_H
@@ -37,8 +37,7 @@ struct sheaf_range_gate {
 	pthread_mutex_t lock;		    /* guards all below */
 	struct sheaf_gate_entry **entries;  /* all that may publish */
 	unsigned entry_count, entry_limit;
-	struct sheaf_gate_entry *exclusives; /* waiting and holding, in order of arrival */
-	struct sheaf_gate_entry *waiting;    /* plain ones that wait */
+	struct sheaf_gate_entry *queue; /* exclusive ones that wait or hold, plain ones that wait; by arrival */
 };
 
 /** Make a gate for up to @entry_limit entries. 0 or -ENOMEM. */
