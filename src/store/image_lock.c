@@ -17,7 +17,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
