@@ -48,6 +48,7 @@ struct sheaf_fuse_queue {
 	/* The /dev/fuse transport's: */
 	int fd; /* a clone of the session's, or the session's */
 	unsigned reads_out; /* reads in flight */
+	unsigned replies_out;
 	unsigned reads_wanted, reads_failed; /* of the last round */
 	unsigned batch;			     /* reads to issue in a round */
 	unsigned active; /* requests that are not answered yet */

@@ -58,7 +58,7 @@ void sheaf_finish(struct sheaf_request *request, int error, const void *body, si
 
 bool sheaf_failed(struct sheaf_request *request, const struct sheaf_result *result)
 {
-	int error = sheaf_sense_to_errno(result->service_response, result->status, result->sense,
+	int error = -sheaf_sense_to_errno(result->service_response, result->status, result->sense,
 					 result->sense_length);
 
 	if (error)

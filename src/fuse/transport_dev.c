@@ -148,6 +148,7 @@ void sheaf_transport_reply(struct sheaf_request *request, int error, const void 
 	};
 	request->out_iov[0] = (struct iovec){ &request->out, sizeof(request->out) };
 	request->out_iov[1] = (struct iovec){ (void *)(uintptr_t)body, body_bytes };
+	request->fq->replies_out++;
 	sheaf_loop_writev(request->fq->loop, &request->reply_op, request->fq->fd, request->out_iov,
 			  body_bytes ? 2 : 1, (uint64_t)-1, 0);
 }
@@ -159,6 +160,7 @@ static void reply_done(struct sheaf_op *op, int result)
 	/* ENOENT: the caller was killed meanwhile. ENODEV: the connection is gone; the next read sees it. */
 	if (result < 0 && result != -ENOENT && result != -ENODEV)
 		sheaf_error("/dev/fuse: replying: %s", strerror(-result));
+	request->fq->replies_out--;
 	if (--request->fq->active == 0 && atomic_load(&request->fq->fuse->ended))
 		sheaf_loop_wake(request->fq->loop); /* whoever waits for the last looks between turns */
 	sheaf_queue_put(request->fq->queue, request->slot);
@@ -201,6 +203,17 @@ static bool flush(struct sheaf_loop_hook *hook)
 	if (fq->reads_out == 0 && !fq->stopped)
 		issue_reads(fq);
 	return false;
+}
+
+/*
+ * A sleep outlasts the completions of replies, which are expected at once. When no read is out for want of a slot, it
+ * is those that make one free, so they must not be slept over.
+ */
+static bool may_sleep(struct sheaf_loop_hook *hook)
+{
+	const struct sheaf_fuse_queue *fq = hook_fq(hook);
+
+	return fq->reads_out > 0 || fq->replies_out == 0 || (fq->stopped && fq->active == 0);
 }
 
 static void task_ended(struct sheaf_queue_client *client, uint16_t slot,
@@ -249,6 +262,7 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 	}
 	fq->hook.poll = run_granted;
 	fq->hook.flush = flush;
+	fq->hook.may_sleep = may_sleep;
 	queue->client = &fq->client;
 	*ret_queue = fq;
 	return 0;
