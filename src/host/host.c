@@ -111,7 +111,21 @@ static int map_slots(struct sheaf_host *host)
 	return 0;
 }
 
-/* Steps 5 to 8. */
+/* Targets here are 0..highest; a controller that announces them itself would have none. */
+static int check_device_management(const struct sheaf_host *host)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+	bool manages = false;
+	int r = 0;
+
+	if (ops->does_hba_perform_device_management)
+		r = ops->does_hba_perform_device_management(host->options.controller, &manages);
+	if (r == 0 && manages)
+		r = -EOPNOTSUPP;
+	return r < 0 ? failed(host, "does_hba_perform_device_management", r) : 0;
+}
+
+/* Steps 5 to 9. */
 static int bring_up_memory(struct sheaf_host *host)
 {
 	const struct sheaf_controller_ops *ops = host->options.ops;
@@ -138,7 +152,7 @@ static int bring_up_memory(struct sheaf_host *host)
 	if (r < 0)
 		return failed(host, "start_controller", r);
 	host->started = true;
-	return 0;
+	return check_device_management(host);
 }
 
 static int make_queues(struct sheaf_host *host)
@@ -210,6 +224,29 @@ struct sheaf_host *sheaf_host_free(struct sheaf_host *host)
 	return NULL;
 }
 
+/* SPI features and paths are asked for, as a driver may count on it; no task negotiates any. */
+static int ask_features(struct sheaf_host *host)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+	void *c = host->options.controller;
+	bool ignored;
+	int r = 0;
+
+	for (uint32_t f = 0; f < SHEAF_PARALLEL_FEATURE_COUNT && r >= 0; f++)
+		if (ops->does_hba_support_scsi_parallel_feature)
+			r = ops->does_hba_support_scsi_parallel_feature(c, f, &ignored);
+	if (r < 0)
+		return failed(host, "does_hba_support_scsi_parallel_feature", r);
+	host->auto_sense = false;
+	if (ops->does_hba_perform_auto_sense)
+		r = ops->does_hba_perform_auto_sense(c, &host->auto_sense);
+	if (r < 0)
+		return failed(host, "does_hba_perform_auto_sense", r);
+	if (ops->does_hba_support_multi_pathing)
+		r = ops->does_hba_support_multi_pathing(c, &ignored);
+	return r < 0 ? failed(host, "does_hba_support_multi_pathing", r) : 0;
+}
+
 int sheaf_host_initialize_target(struct sheaf_host *host, uint64_t target_id)
 {
 	const struct sheaf_controller_ops *ops = host->options.ops;
@@ -224,10 +261,7 @@ int sheaf_host_initialize_target(struct sheaf_host *host, uint64_t target_id)
 	r = ops->report_hba_highest_logical_unit_number(c, &host->highest_lun);
 	if (r < 0)
 		return failed(host, "report_hba_highest_logical_unit_number", r);
-	host->auto_sense = false;
-	if (ops->does_hba_perform_auto_sense)
-		r = ops->does_hba_perform_auto_sense(c, &host->auto_sense);
-	return r < 0 ? failed(host, "does_hba_perform_auto_sense", r) : 0;
+	return ask_features(host);
 }
 
 enum sheaf_service_response sheaf_host_task_management(struct sheaf_host *host,
