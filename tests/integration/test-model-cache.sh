@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Byte-exact through the page cache.
+# shellcheck source=tests/integration/model.sh
+. "$(dirname "$0")/model.sh"
+
+for io in uring sync; do
+	for workers in fused 1; do
+		run_model 8M --io=$io --workers=$workers --cache=on
+	done
+done

@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# stats.json is valid, has every name that is promised, and counts what was done.
+# shellcheck source=tests/integration/functions.sh
+. "$(dirname "$0")/functions.sh"
+requires_fuse
+
+make_image "$tmp/image" 4M
+for options in "--io=uring --workers=fused" "--io=sync --workers=2" "--task-mode=single"; do
+	# shellcheck disable=SC2086
+	mount_sheaf $options "$tmp/image" "$tmp/mnt"
+	timeout 20 "$SHEAF" stats --json "$tmp/mnt" >"$tmp/before"
+	dd if=/dev/urandom of="$tmp/mnt/disk" bs=4k count=100 oflag=direct conv=notrunc,fsync status=none
+	dd if="$tmp/mnt/disk" of=/dev/null bs=4k count=50 iflag=direct status=none
+	fallocate -p -o 1M -l 1M "$tmp/mnt/disk"
+	timeout 20 "$SHEAF" stats --json "$tmp/mnt" >"$tmp/after"
+	timeout 20 "$SHEAF" stats "$tmp/mnt" >"$tmp/text"
+	python3 - "$tmp/before" "$tmp/after" "$options" "$server" "$tmp/image" <<'END'
+import json, sys
+
+before, after = (json.load(open(name)) for name in sys.argv[1:3])
+options, server, image = sys.argv[3:6]
+names = """version pid uptime_seconds transport transport_reason io io_reason deployment mode driver slots lanes tasks
+    request_bundles completion_bundles doorbells io_uring_enters inline_completions violations lus"""
+inner = {
+    "driver": "name pid restarts last_restart_ms",
+    "tasks": "started ended in_flight errors timeouts aborted reissued quarantined",
+    "request_bundles": "count tasks mean by_size",
+    "completion_bundles": "count tasks mean by_size",
+}
+lu = "lun image block_size blocks read_only reads writes read_bytes written_bytes flushes unmaps"
+missing = [n for n in names.split() if n not in after]
+missing += [f"{o}.{n}" for o in inner for n in inner[o].split() if n not in after[o]]
+missing += [f"lus.{n}" for n in lu.split() if n not in after["lus"][0]]
+if missing:
+    sys.exit(f"missing: {missing}")
+
+
+def check(what, have, wanted):
+    if have != wanted:
+        sys.exit(f"{what}: {have}, not {wanted}")
+
+
+check("pid", after["pid"], int(server))
+check("transport", after["transport"], "dev")
+if "--io=" in options:
+    check("io", after["io"], "uring" if "uring" in options else "sync")
+check("deployment", after["deployment"], "pool" if "workers=2" in options else "fused")
+check("mode", after["mode"], "single" if "single" in options else "bundled")
+for side in ("request_bundles", "completion_bundles"):
+    b = after[side]
+    check(side + " sizes", len(b["by_size"]), 33)
+    check(side + " count", sum(b["by_size"]), b["count"])
+    check(side + " tasks", sum(n * size for n, size in enumerate(b["by_size"])), b["tasks"])
+    check(side + " mean", round(b["mean"], 3), round(b["tasks"] / b["count"], 3))
+check("tasks in flight", after["tasks"]["in_flight"], 0)
+check("tasks ended", after["tasks"]["ended"], after["tasks"]["started"])
+check("errors", after["tasks"]["errors"], 0)
+check("violations", sum(after["violations"].values()), 0)
+check("request tasks", after["request_bundles"]["tasks"], after["tasks"]["started"])
+old, new = before["lus"][0], after["lus"][0]
+check("writes", new["writes"] - old["writes"], 100)
+check("written", new["written_bytes"] - old["written_bytes"], 409600)
+check("reads", new["reads"] - old["reads"], 50)
+check("read", new["read_bytes"] - old["read_bytes"], 204800)
+check("unmaps", new["unmaps"] - old["unmaps"], 1)
+if new["flushes"] <= old["flushes"]:
+    sys.exit("no flushes")
+check("blocks", new["blocks"] * new["block_size"], 4 << 20)
+if not image.endswith(new["image"]) and new["image"] != image:
+    sys.exit(f"image: {new['image']}")
+END
+	grep -q . "$tmp/text" || fail "sheaf stats says nothing"
+	umount_sheaf "$tmp/mnt"
+done
