@@ -11,6 +11,7 @@
  *   2. Where that is not io->data, it is a bounce buffer: with O_DIRECT, for a pointer that is not aligned.
  *   3. Offsets and lengths need no such care: file_open.c allows O_DIRECT only where blocks are aligned.
  *   4. io->done() is the last thing that touches an io.
+ *   5. After a flush that failed none succeeds.
  *
  * Thread: the loop of the io. Several loops share a store; only the *_refused flags change.
  */
@@ -76,12 +77,30 @@ static void finish_later(struct sheaf_store_io *io, int result)
 	sheaf_loop_ready(io->loop, &io->loop_op, result);
 }
 
+/*
+ * The kernel tells a failed write-back once, to the next fdatasync, and may have dropped the data: the one after it
+ * succeeds, and proves nothing. So no flush of this image succeeds again. Direct I/O left nothing in the cache to lose.
+ */
+static void flushed(struct sheaf_op *op, int result)
+{
+	struct sheaf_file_store *file = file_of(io_of(op));
+
+	if ((result == -EIO || result == -ENOSPC || result == -EDQUOT) && !file->store.direct)
+		atomic_store_explicit(&file->flush_error, result, memory_order_relaxed);
+	finished(op, result);
+}
+
 /* fdatasync, then done. */
 static void sync_and_finish(struct sheaf_store_io *io)
 {
 	struct sheaf_file_store *file = file_of(io);
+	int lost = atomic_load_explicit(&file->flush_error, memory_order_relaxed);
 
-	io->loop_op.done = finished;
+	if (lost) {
+		finish_later(io, lost);
+		return;
+	}
+	io->loop_op.done = flushed;
 	if (file->in_memory)
 		sheaf_loop_ready(io->loop, &io->loop_op, fdatasync(file->fd) < 0 ? -errno : 0);
 	else

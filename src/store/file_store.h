@@ -22,6 +22,8 @@ struct sheaf_file_store {
 	atomic_bool punch_refused;
 	atomic_bool zero_range_refused;
 	atomic_bool dsync_refused;
+	/* A flush failed with this, 0: none did. W, R: any loop, relaxed; set once and for good, see flushed(). */
+	atomic_int flush_error;
 };
 
 extern const struct sheaf_store_ops sheaf_file_store_ops;
