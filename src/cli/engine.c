@@ -198,13 +198,23 @@ static int connect_pool(struct sheaf_engine *engine)
 	return 0;
 }
 
+/* Entries of FUSE-over-io_uring keep their slots, so those that stand in for a slot in quarantine come on top. */
+static unsigned spare_slots(const struct sheaf_engine *engine)
+{
+	unsigned spares = sheaf_fuse_ring_spares(engine->options->slots) + engine->front_count;
+
+	if (!engine->fuse->want_uring || engine->options->slots + spares > SHEAF_SLOTS_MAX)
+		return 0;
+	return spares;
+}
+
 static int make_host(struct sheaf_engine *engine)
 {
 	const struct sheaf_serve_options *o = engine->options;
 	const struct sheaf_host_options host_options = {
 		.ops = &sheaf_disk_ops,
 		.controller = engine->images->disk,
-		.slots = o->slots,
+		.slots = o->slots + spare_slots(engine),
 		.queues = engine->front_count,
 		.workers = engine->worker_count,
 		.buffer_bytes = SHEAF_MAX_WRITE + SHEAF_BUFFER_MARGIN,
@@ -258,6 +268,8 @@ int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_opt
 		sheaf_error("--io=uring: %s", engine->io_reason);
 	} else {
 		engine->io = (enum sheaf_io_backend)r;
+		if (engine->io == SHEAF_IO_SYNC)
+			fuse->want_uring = false;
 		if (options->io == SHEAF_IO_AUTO && engine->io == SHEAF_IO_SYNC)
 			sheaf_warning("%s; going on with synchronous calls", engine->io_reason);
 		engine->fronts = calloc(engine->front_count, sizeof(*engine->fronts));
@@ -282,6 +294,23 @@ int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_opt
 	return r;
 }
 
+/* Each loop reads its own clone; over io_uring only loop 0 reads, what does not come through the ring. */
+static void open_device(struct sheaf_fuse *fuse, struct sheaf_fuse_queue *fq, unsigned index)
+{
+	if (index == 0) {
+		fq->fd = fuse->device_fd;
+		return;
+	}
+	if (fuse->over_uring)
+		return;
+	fq->fd = sheaf_session_clone(fuse);
+	if (fq->fd < 0) {
+		/* No right to open the device (mounted by fusermount3): share one. */
+		sheaf_debug("/dev/fuse: no clone for loop %u: %s", index, strerror(-fq->fd));
+		fq->fd = fuse->device_fd;
+	}
+}
+
 int sheaf_engine_go(struct sheaf_engine *engine)
 {
 	struct sheaf_fuse *fuse = engine->fuse;
@@ -290,14 +319,11 @@ int sheaf_engine_go(struct sheaf_engine *engine)
 		struct sheaf_engine_loop *f = &engine->fronts[i];
 		int r = sheaf_fuse_queue_create(fuse, engine->host->queues[i], f->loop, &f->fq);
 
+		if (r == 0 && fuse->over_uring)
+			r = sheaf_fuse_ring_create(f->fq, i, engine->front_count);
 		if (r < 0)
 			return r;
-		f->fq->fd = i == 0 ? fuse->device_fd : sheaf_session_clone(fuse);
-		if (f->fq->fd < 0) {
-			/* No right to open the device (mounted by fusermount3): share one. */
-			sheaf_debug("/dev/fuse: no clone for loop %u: %s", i, strerror(-f->fq->fd));
-			f->fq->fd = fuse->device_fd;
-		}
+		open_device(fuse, f->fq, i);
 	}
 	for (unsigned i = 0; i < engine->front_count; i++)
 		sem_post(&engine->go);

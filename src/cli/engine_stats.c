@@ -156,7 +156,7 @@ char *sheaf_engine_stats(void *arg, size_t *ret_length)
 	put_text(o, "version", PACKAGE_VERSION);
 	put(o, "pid", (uint64_t)getpid());
 	put(o, "uptime_seconds", uptime_seconds(engine));
-	put_text(o, "transport", "dev");
+	put_text(o, "transport", engine->fuse->over_uring ? "uring" : "dev");
 	put_text(o, "transport_reason", engine->fuse->transport_reason);
 	put_text(o, "io", engine->io == SHEAF_IO_URING ? "uring" : "sync");
 	put_text(o, "io_reason", engine->io_reason);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "fuse/fuse.h"
+#include "seam/region.h"
 
 /* Stable for an image as long as it is the same file: FNV-1a of its real path. */
 static void make_serial(const char *path, char serial[17])
@@ -71,7 +72,7 @@ int sheaf_images_open(const struct sheaf_serve_options *options, struct sheaf_im
 	for (unsigned i = 0; r == 0 && i < options->image_count; i++)
 		r = open_one(options, options->images[i].path, &images);
 	if (r == 0)
-		r = sheaf_disk_create(images.lus, images.count, options->slots, &images.disk);
+		r = sheaf_disk_create(images.lus, images.count, SHEAF_SLOTS_MAX, &images.disk);
 	if (r < 0) {
 		sheaf_images_close(&images);
 		return r;

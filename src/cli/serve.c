@@ -242,16 +242,34 @@ static int serve_mounted(struct serving *s, int signal_fd)
 	return r;
 }
 
-static int choose_transport(struct serving *s)
+#define TURN_ON "echo Y > /sys/module/fuse/parameters/enable_uring"
+
+/* After FUSE_INIT: what it has become, and why. */
+static int check_transport(struct serving *s)
 {
-	if (s->options->transport == SHEAF_TRANSPORT_URING) {
-		sheaf_error("--transport=uring: this version has /dev/fuse only");
-		return -EOPNOTSUPP;
+	struct sheaf_fuse *fuse = &s->fuse;
+
+	if (fuse->over_uring) {
+		fuse->transport_reason = s->options->transport == SHEAF_TRANSPORT_URING ?
+						 "asked for" :
+						 "the kernel offers it";
+	} else if (s->options->transport == SHEAF_TRANSPORT_DEV) {
+		fuse->transport_reason = "asked for";
+	} else if (s->engine.io != SHEAF_IO_URING) {
+		fuse->transport_reason = "no io_uring";
+	} else {
+		fuse->transport_reason =
+			"the kernel does not offer FUSE-over-io_uring (Linux 6.14 and " TURN_ON ")";
 	}
-	s->fuse.transport_reason = s->options->transport == SHEAF_TRANSPORT_DEV ?
-					   "asked for" :
-					   "the only one in this version";
-	return 0;
+	sheaf_info("%s: transport %s: %s", fuse->mountpoint, fuse->over_uring ? "uring" : "dev",
+		   fuse->transport_reason);
+	if (fuse->over_uring || s->options->transport != SHEAF_TRANSPORT_URING)
+		return 0;
+	sheaf_error("--transport=uring: %s",
+		    s->engine.io != SHEAF_IO_URING ?
+			    "needs --io=uring" :
+			    "the kernel does not offer it; Linux 6.14 does after: " TURN_ON);
+	return -EOPNOTSUPP;
 }
 
 static int mount_and_serve(struct serving *s, int signal_fd)
@@ -262,9 +280,9 @@ static int mount_and_serve(struct serving *s, int signal_fd)
 	if (r == 0)
 		r = make_mount_options(s, all_read_only(s), &mount_options);
 	if (r == 0)
-		r = choose_transport(s);
-	if (r == 0)
 		r = sheaf_session_mount(&s->fuse, mount_options);
+	if (r == 0)
+		r = check_transport(s);
 	if (r < 0) {
 		s->engine.cancelled = true;
 		return r;
@@ -292,6 +310,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 	/* Write-back through a loop device on our disk must not wait for itself. Before any thread; needs
 	 * CAP_SYS_RESOURCE, and without it all works but under memory pressure. */
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+	s->fuse.want_uring = options->transport != SHEAF_TRANSPORT_DEV;
 	r = sheaf_images_open(options, &s->images);
 	if (r < 0)
 		return 1;

@@ -26,6 +26,8 @@ struct sheaf_fuse {
 	char *mountpoint;
 	bool cache;	    /* --cache=on */
 	bool read_only;
+	bool over_uring; /* FUSE-over-io_uring was agreed on in FUSE_INIT */
+	bool want_uring;
 	const char *transport_reason;
 	uint32_t init_flags2; /* what the kernel offered in FUSE_INIT */
 	/* Text of stats.json, allocated; set by who assembles the mount. Thread: any loop. */
@@ -54,6 +56,9 @@ struct sheaf_fuse_queue {
 	unsigned active; /* requests that are not answered yet */
 	bool stopped;
 	uint8_t *cold; /* a request for libfuse, laid out linearly */
+	/* FUSE-over-io_uring's: */
+	struct sheaf_fuse_ring *ring;
+	struct sheaf_request *cold_request; /* libfuse answers it right now */
 	struct sheaf_loop_hook hook;
 	/* Requests whose wait at a gate is over, from other threads. */
 	pthread_mutex_t granted_lock;
@@ -77,6 +82,26 @@ static inline struct sheaf_request *sheaf_fuse_request(struct sheaf_fuse_queue *
 void sheaf_transport_reply(struct sheaf_request *request, int error, const void *body,
 			   size_t body_bytes);
 
+/** Give a request that is not hot to libfuse, in one piece; its slot is the transport's again when it returns. */
+void sheaf_transport_cold(struct sheaf_request *request, size_t length);
+/** The connection is gone: tell the others. */
+void sheaf_transport_stop(struct sheaf_fuse_queue *fq);
+
+/* transport_uring.c */
+
+/** Make this loop's entries: its share of the kernel's queues. Before sheaf_fuse_queue_start(). 0 or -errno. */
+int sheaf_fuse_ring_create(struct sheaf_fuse_queue *fq, unsigned index, unsigned loops);
+void sheaf_fuse_ring_free(struct sheaf_fuse_ring *ring);
+/** Hand the entries to the kernel. Thread: the loop's. */
+void sheaf_fuse_ring_start(struct sheaf_fuse_queue *fq);
+/** Answer @request and ask for the next in its entry. */
+void sheaf_fuse_ring_reply(struct sheaf_request *request, int error, const void *body,
+			   size_t body_bytes);
+/** libfuse's reply to the request that this thread gave it: header and body. */
+void sheaf_fuse_ring_cold_reply(struct sheaf_request *request, const struct iovec iov[], int count);
+/** Slots beyond those of entries, so that one may take the place of a slot that a stuck driver still has. */
+unsigned sheaf_fuse_ring_spares(unsigned slots);
+
 /* session.c */
 
 /**
@@ -87,8 +112,8 @@ void sheaf_transport_reply(struct sheaf_request *request, int error, const void 
 int sheaf_session_mount(struct sheaf_fuse *fuse, const char *options);
 /** Unmount if it is still mounted, and free. */
 void sheaf_session_destroy(struct sheaf_fuse *fuse);
-/** Give libfuse a request that is not hot; @fd gets the reply. Thread: any loop. */
-void sheaf_session_process(struct sheaf_fuse *fuse, int fd, void *message, size_t length);
+/** Give libfuse a request; its reply goes to @fq->cold_request's entry, or to @fq->fd. Thread: the queue's loop. */
+void sheaf_session_process(struct sheaf_fuse_queue *fq, void *message, size_t length);
 /** A clone of the device for one more loop, or -errno. The caller closes it. */
 int sheaf_session_clone(struct sheaf_fuse *fuse);
 

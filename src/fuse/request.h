@@ -24,6 +24,7 @@
 #include "host/queue.h"
 
 struct sheaf_fuse_queue;
+struct sheaf_ring_entry;
 
 /** A request's place in one file's gate. */
 struct sheaf_request_gate {
@@ -46,6 +47,7 @@ struct sheaf_request {
 	/* The transport's. */
 	struct sheaf_op read_op, reply_op;
 	struct iovec in_iov[2];
+	struct sheaf_ring_entry *entry; /* NULL: it came through /dev/fuse */
 	/* The operation's. */
 	struct sheaf_disk_file *file;
 	void (*next)(struct sheaf_request *request, const struct sheaf_result *result);

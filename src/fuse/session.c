@@ -25,16 +25,20 @@
 #define INIT_BUFFER_BYTES (SHEAF_MAX_WRITE + 8192)
 
 /* The request that this thread has given to libfuse: where its reply goes. */
-static _Thread_local int current_fd = -1;
+static _Thread_local struct sheaf_fuse_queue *current_queue;
 static _Thread_local struct sheaf_fuse *current_init;
 
-/* The reply to INIT: what libfuse 3.14 has no field for, and what it sets and we do not want. */
+/* The reply to INIT, fuse->over_uring included: what libfuse 3.14 has no field for, and what it sets and we do not want. */
 static void mend_init_reply(const struct sheaf_fuse *fuse, struct fuse_init_out *out)
 {
 	/* The kernel would zero the size by itself. */
 	out->flags &= ~(uint32_t)FUSE_ATOMIC_O_TRUNC;
 	/* Nothing but us changes the data. */
 	out->flags &= ~(uint32_t)FUSE_AUTO_INVAL_DATA;
+	if (fuse->over_uring) {
+		out->flags |= FUSE_INIT_EXT;
+		out->flags2 |= SHEAF_FLAGS2_OVER_IO_URING;
+	}
 	if (!fuse->cache && fuse->init_flags2 & SHEAF_FLAGS2_DIRECT_IO_ALLOW_MMAP) {
 		out->flags |= FUSE_INIT_EXT;
 		out->flags2 |= SHEAF_FLAGS2_DIRECT_IO_ALLOW_MMAP;
@@ -56,8 +60,16 @@ static ssize_t reply_writev(int fd, struct iovec *iov, int count, void *userdata
 		header->len = (uint32_t)(iov[0].iov_len + sizeof(init));
 		return writev(fd, mended, 2);
 	}
+	if (current_queue && current_queue->cold_request) {
+		ssize_t length = 0;
+
+		for (int i = 0; i < count; i++)
+			length += (ssize_t)iov[i].iov_len;
+		sheaf_fuse_ring_cold_reply(current_queue->cold_request, iov, count);
+		return length;
+	}
 	/* Notifications have no request; they go to the session's own device. */
-	return writev(current_fd >= 0 ? current_fd : fd, iov, count);
+	return writev(current_queue ? current_queue->fd : fd, iov, count);
 }
 
 /* Never called: requests are read by the transport. Custom I/O must have it. */
@@ -68,13 +80,13 @@ static ssize_t refuse_read(int fd, void *buffer, size_t length, void *userdata)
 	return -1;
 }
 
-void sheaf_session_process(struct sheaf_fuse *fuse, int fd, void *message, size_t length)
+void sheaf_session_process(struct sheaf_fuse_queue *fq, void *message, size_t length)
 {
 	struct fuse_buf buffer = { .size = length, .mem = message };
 
-	current_fd = fd;
-	fuse_session_process_buf(fuse->session, &buffer);
-	current_fd = -1;
+	current_queue = fq;
+	fuse_session_process_buf(fq->fuse->session, &buffer);
+	current_queue = NULL;
 }
 
 /* Read FUSE_INIT and have it answered, before any loop runs. */
@@ -100,8 +112,11 @@ static int answer_init(struct sheaf_fuse *fuse)
 		return -EPROTO;
 	if ((size_t)n >= sizeof(*header) + sizeof(*init) && init->flags & FUSE_INIT_EXT)
 		fuse->init_flags2 = init->flags2;
+	fuse->over_uring = fuse->want_uring && fuse->init_flags2 & SHEAF_FLAGS2_OVER_IO_URING;
+	struct fuse_buf message = { .size = (size_t)n, .mem = buffer };
+
 	current_init = fuse;
-	sheaf_session_process(fuse, fuse->device_fd, buffer, (size_t)n);
+	fuse_session_process_buf(fuse->session, &message);
 	current_init = NULL;
 	return fuse_session_exited(fuse->session) ? -EPROTO : 0;
 }

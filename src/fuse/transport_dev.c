@@ -34,7 +34,7 @@ static struct sheaf_request *op_request(struct sheaf_op *op, size_t member)
 	return (struct sheaf_request *)((char *)op - member);
 }
 
-static void stop(struct sheaf_fuse_queue *fq)
+void sheaf_transport_stop(struct sheaf_fuse_queue *fq)
 {
 	fq->stopped = true;
 	if (!atomic_exchange(&fq->fuse->ended, true) && fq->fuse->on_end)
@@ -72,21 +72,21 @@ static void adapt_batch(struct sheaf_fuse_queue *fq)
 	unsigned got = fq->reads_wanted - fq->reads_failed;
 
 	if (fq->reads_failed == 0)
-		fq->batch = fq->batch * 2 > BATCH_MAX ? BATCH_MAX : fq->batch * 2;
+		fq->batch = fq->ring ? 1 : fq->batch * 2 > BATCH_MAX ? BATCH_MAX : fq->batch * 2;
 	else
 		fq->batch = got ? got : 1;
 }
 
 /* libfuse wants a request in one piece, and in private memory: the slot's is shared with a driver. */
-static void process_cold(struct sheaf_request *request, size_t length)
+void sheaf_transport_cold(struct sheaf_request *request, size_t length)
 {
 	struct sheaf_fuse_queue *fq = request->fq;
+	size_t fixed = SHEAF_FUSE_HEAD_BYTES;
 
-	memcpy(fq->cold, request->head, SHEAF_FUSE_HEAD_BYTES);
-	if (length > SHEAF_FUSE_HEAD_BYTES)
-		memcpy(fq->cold + SHEAF_FUSE_HEAD_BYTES, sheaf_request_buffer(request),
-		       length - SHEAF_FUSE_HEAD_BYTES);
-	sheaf_session_process(fq->fuse, fq->fd, fq->cold, length);
+	memcpy(fq->cold, request->head, fixed);
+	if (length > fixed)
+		memcpy(fq->cold + fixed, sheaf_request_buffer(request), length - fixed);
+	sheaf_session_process(fq, fq->cold, length);
 	sheaf_queue_put(fq->queue, request->slot);
 }
 
@@ -109,7 +109,7 @@ static void dispatch(struct sheaf_request *request, size_t length)
 						     length - SHEAF_FUSE_HEAD_BYTES :
 						     0);
 	else
-		process_cold(request, length);
+		sheaf_transport_cold(request, length);
 }
 
 static void read_done(struct sheaf_op *op, int result)
@@ -127,7 +127,7 @@ static void read_done(struct sheaf_op *op, int result)
 		if (result != -EAGAIN && result != -ENOENT && result != -EINTR) {
 			if (result != -ENODEV && result != -ECANCELED && !fq->stopped)
 				sheaf_error("/dev/fuse: reading: %s", strerror(-result));
-			stop(fq);
+			sheaf_transport_stop(fq);
 		}
 	}
 	if (fq->reads_out == 0)
@@ -141,6 +141,10 @@ void sheaf_transport_reply(struct sheaf_request *request, int error, const void 
 {
 	if (error)
 		body_bytes = 0;
+	if (request->entry) {
+		sheaf_fuse_ring_reply(request, error, body, body_bytes);
+		return;
+	}
 	request->out = (struct fuse_out_header){
 		.len = (uint32_t)(sizeof(request->out) + body_bytes),
 		.error = error,
@@ -200,7 +204,7 @@ static bool flush(struct sheaf_loop_hook *hook)
 
 	if (atomic_load_explicit(&fq->fuse->ended, memory_order_relaxed))
 		fq->stopped = true;
-	if (fq->reads_out == 0 && !fq->stopped)
+	if (fq->reads_out == 0 && !fq->stopped && fq->fd >= 0)
 		issue_reads(fq);
 	return false;
 }
@@ -213,7 +217,7 @@ static bool may_sleep(struct sheaf_loop_hook *hook)
 {
 	const struct sheaf_fuse_queue *fq = hook_fq(hook);
 
-	return fq->reads_out > 0 || fq->replies_out == 0 || (fq->stopped && fq->active == 0);
+	return fq->reads_out > 0 || fq->replies_out == 0 || fq->fd < 0 || (fq->stopped && fq->active == 0);
 }
 
 static void task_ended(struct sheaf_queue_client *client, uint16_t slot,
@@ -271,12 +275,15 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 void sheaf_fuse_queue_start(struct sheaf_fuse_queue *fq)
 {
 	sheaf_loop_add_hook(fq->loop, &fq->hook);
+	if (fq->ring)
+		sheaf_fuse_ring_start(fq);
 }
 
 struct sheaf_fuse_queue *sheaf_fuse_queue_free(struct sheaf_fuse_queue *fq)
 {
 	if (!fq)
 		return NULL;
+	sheaf_fuse_ring_free(fq->ring);
 	if (fq->edges && fq->edges != MAP_FAILED)
 		munmap(fq->edges, (size_t)fq->queue->slot_count * EDGES_BYTES);
 	if (fq->cold && fq->cold != MAP_FAILED)

@@ -411,6 +411,20 @@ static void start(struct sheaf_loop *loop, struct sheaf_op *op, enum sheaf_op_co
 	sheaf_op_list_append(&loop->started, op);
 }
 
+void sheaf_loop_command(struct sheaf_loop *loop, struct sheaf_op *op, int fd, uint32_t operation,
+			const void *command, size_t command_bytes, const void *address,
+			uint32_t length)
+{
+	assert(loop->backend_kind == SHEAF_IO_URING);
+	assert(command_bytes <= SHEAF_LOOP_COMMAND_MAX);
+	op->flags = (int)operation;
+	op->arg = (void *)(uintptr_t)command;
+	op->length = command_bytes;
+	op->offset = (uintptr_t)address;
+	op->iov_count = length;
+	start(loop, op, SHEAF_OP_COMMAND, fd);
+}
+
 void sheaf_loop_readv(struct sheaf_loop *loop, struct sheaf_op *op, int fd, const struct iovec *iov,
 		      unsigned n, uint64_t offset, int rwf)
 {

@@ -36,6 +36,7 @@ enum sheaf_op_code {
 	SHEAF_OP_TIMER,
 	SHEAF_OP_CALL,
 	SHEAF_OP_READY,
+	SHEAF_OP_COMMAND,
 };
 
 /**
@@ -138,6 +139,13 @@ void sheaf_loop_readv_when_ready(struct sheaf_loop *loop, struct sheaf_op *op, i
 void sheaf_loop_fsync(struct sheaf_loop *loop, struct sheaf_op *op, int fd, bool datasync);
 void sheaf_loop_fallocate(struct sheaf_loop *loop, struct sheaf_op *op, int fd, int mode,
 			  uint64_t offset, uint64_t length);
+/**
+ * A command of the file's own (IORING_OP_URING_CMD). io_uring only (asserted). @command: up to 80 bytes, copied when it
+ * is submitted.  @address, @length: the SQE's addr and len.
+ */
+void sheaf_loop_command(struct sheaf_loop *loop, struct sheaf_op *op, int fd, uint32_t operation,
+			const void *command, size_t command_bytes, const void *address,
+			uint32_t length);
 /** One shot; result: 0 ready. */
 void sheaf_loop_poll_in(struct sheaf_loop *loop, struct sheaf_op *op, int fd);
 /** One shot after @ns nanoseconds; result 0. */

@@ -27,6 +27,9 @@
 #include <stddef.h>
 #include <time.h>
 
+/* Room for a file's own command in an SQE of 128 bytes. */
+#define SHEAF_LOOP_COMMAND_MAX 80
+
 struct sheaf_loop_backend {
 	int (*init)(struct sheaf_loop *loop, unsigned entries);
 	void (*deinit)(struct sheaf_loop *loop);

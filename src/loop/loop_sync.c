@@ -73,6 +73,7 @@ static void submit_op(struct sheaf_loop *loop, struct sheaf_op *op)
 		break;
 	case SHEAF_OP_TIMER:
 	case SHEAF_OP_READY:
+	case SHEAF_OP_COMMAND:
 		assert(!"on the list of started operations");
 	}
 }

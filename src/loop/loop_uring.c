@@ -63,7 +63,7 @@ static int make_ring(struct io_uring *ring, unsigned entries, unsigned *ret_feat
 	for (size_t i = 0; err == -EINVAL && i < sizeof(setup_flags) / sizeof(*setup_flags); i++) {
 		struct io_uring_params params = {
 			.flags = setup_flags[i] | IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP |
-				 IORING_SETUP_CQSIZE,
+				 IORING_SETUP_CQSIZE | IORING_SETUP_SQE128,
 			.cq_entries = entries * CQ_FACTOR,
 		};
 
@@ -281,6 +281,18 @@ static void prepare_rw(struct io_uring_sqe *sqe, const struct sheaf_op *op)
 	}
 }
 
+/* io_uring_enter(2), IORING_OP_URING_CMD: the command lies at the SQE's end, 80 bytes of it with SQE128. */
+static void prepare_command(struct io_uring_sqe *sqe, const struct sheaf_op *op)
+{
+	memset(sqe, 0, 2 * sizeof(*sqe));
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->fd = op->fd;
+	sqe->cmd_op = (uint32_t)op->flags;
+	sqe->addr = op->offset;
+	sqe->len = op->iov_count;
+	memcpy(sqe->cmd, op->arg, op->length);
+}
+
 /* There is room for @op's entries. Returns the number of completions that will be there on return from submitting. */
 static unsigned prepare(struct sheaf_loop *loop, struct sheaf_op *op)
 {
@@ -313,6 +325,9 @@ static unsigned prepare(struct sheaf_loop *loop, struct sheaf_op *op)
 		break;
 	case SHEAF_OP_POLL_IN:
 		io_uring_prep_poll_add(sqe, op->fd, POLLIN);
+		break;
+	case SHEAF_OP_COMMAND:
+		prepare_command(sqe, op);
 		break;
 	case SHEAF_OP_TIMER:
 	case SHEAF_OP_CALL:
