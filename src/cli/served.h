@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * served.h - questions to a mount of ours that may be dead or stopped; none of them can hang the one who asks
+ *
+ * A process that waits for a stopped FUSE server cannot even be killed, so a child asks, and is left behind if need be.
+ */
+#ifndef SHEAF_SERVED_H
+#define SHEAF_SERVED_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "cli/mount_table.h"
+
+#define SHEAF_SERVED_TIMEOUT_MS 5000
+
+enum sheaf_served_state {
+	SHEAF_SERVED_ALIVE,  /* the text is there */
+	SHEAF_SERVED_DEAD,   /* ENOTCONN: the server is gone, the mount is not */
+	SHEAF_SERVED_HUNG,   /* no answer in time */
+	SHEAF_SERVED_SILENT, /* it answers, but stats.json cannot be read: ret_error says why */
+};
+
+/** Read .sheaf/stats.json. @ret_text: malloc'ed when ALIVE. @ret_error: an errno when SILENT. */
+enum sheaf_served_state sheaf_served_read(const char *mountpoint, char **ret_text, int *ret_error);
+/** A number in stats.json's outermost object, or -1. */
+long long sheaf_served_number(const char *text, const char *name);
+/** The process that serves @mount, without asking the mount; 0 if it cannot be found. */
+pid_t sheaf_served_find_pid(const struct sheaf_mount *mount);
+/** Does SIGSTOP (or a debugger) hold it? */
+bool sheaf_process_is_stopped(pid_t pid);
+
+/** Unmount at @mountpoint, by umount2() or fusermount3. Return: 0, -EBUSY, or -errno. Nothing is reported. */
+int sheaf_served_unmount(const char *mountpoint, bool lazy);
+/** End all waits on the connection, as if its server were dead. 0 or -errno. */
+int sheaf_served_abort(const struct sheaf_mount *served);
+/** Take away a mount whose server is dead. 0 or -errno; reported. */
+int sheaf_served_clear(const struct sheaf_mount *mount);
+
+#endif
