@@ -108,6 +108,8 @@ is_sanitized() {
 [ -x "$SHEAF" ] || fail "$SHEAF is missing; set SHEAF"
 tmp=$(realpath "$(mktemp -d "${TMPDIR:-/tmp}/$test_name.XXXXXX")")
 cleanup_fn rm -rf --one-file-system "$tmp"
+# What should not have been mounted, and was.
+cleanup_fn end_stray_mounts
 
 # Others, as user nobody, go through it.
 chmod 755 "$tmp"
@@ -176,6 +178,11 @@ end_process() {
 	wait_until 3 is_gone "$1" || kill -KILL "$1" 2>/dev/null || true
 }
 
+# let_go_on PID: after kill -STOP
+let_go_on() {
+	kill -CONT "$1" 2>/dev/null || true
+}
+
 # in_background COMMAND...: sets $background to its pid
 in_background() {
 	"$@" &
@@ -235,6 +242,17 @@ end_mount() {
 		echo "$dir: server $pid is still there; aborting its connection"
 		abort_connection "${connections[$dir]:-}"
 		wait_until 3 is_gone "$pid" || kill -KILL "$pid"
+	done
+}
+
+end_stray_mounts() {
+	local dir
+	awk -v below="$tmp/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac | while read -r dir; do
+		echo "$dir: still mounted at the end of the test"
+		umount_plainly "$dir" || {
+			abort_connection "$(connection_at "$dir")"
+			umount -l "$dir" 2>/dev/null || fusermount3 -u -z "$dir"
+		}
 	done
 }
 

@@ -8,7 +8,7 @@ requires_fuse
 make_image "$tmp/image" 1M
 mount_sheaf "$tmp/image" "$tmp/mnt"
 kill -STOP "$server"
-cleanup_fn kill -CONT "$server"
+cleanup_fn let_go_on "$server"
 in_background dd if="$tmp/mnt/disk" of=/dev/null bs=64k
 sleep 0.5
 is_alive "$background" || fail "a read was answered by a stopped server"

@@ -5,7 +5,6 @@
 . "$(dirname "$0")/model.sh"
 
 for io in uring sync; do
-	for mode in bundled single; do
-		run_model 8M --io=$io --workers=fused --task-mode=$mode
-	done
+	run_model 8M --io=$io --workers=fused
+	run_model 8M --io=$io --workers=fused --single
 done

@@ -8,5 +8,5 @@ for io in uring sync; do
 	for workers in 1 2; do
 		run_model 8M --io=$io --workers=$workers
 	done
-	run_model 8M --io=$io --workers=2 --task-mode=single
+	run_model 8M --io=$io --workers=2 --single
 done

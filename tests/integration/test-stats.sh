@@ -6,7 +6,7 @@
 requires_fuse
 
 make_image "$tmp/image" 4M
-for options in "--io=uring --workers=fused" "--io=sync --workers=2" "--task-mode=single"; do
+for options in "--io=uring --workers=fused" "--io=sync --workers=2" "--single"; do
 	# shellcheck disable=SC2086
 	mount_sheaf $options "$tmp/image" "$tmp/mnt"
 	timeout 20 "$SHEAF" stats --json "$tmp/mnt" >"$tmp/before"
