@@ -11,6 +11,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "cli/placement.h"
 
 /* More front loops than this compete for requests more than they serve. */
 #define FRONTS_AUTO_MAX 4
@@ -73,6 +74,7 @@ static void *front_main(void *arg)
 	struct sheaf_engine_loop *f = arg;
 	struct sheaf_engine *engine = f->engine;
 	struct sheaf_queue *queue = engine->host->queues[f->index];
+	struct sheaf_placement placement;
 	int r = 0;
 
 	name_thread("sheaf-front", f->index);
@@ -85,9 +87,12 @@ static void *front_main(void *arg)
 		;
 	if (engine->cancelled)
 		return NULL;
+	sheaf_placement_init(&placement, engine->fuse->over_uring ? (int)f->index : -1);
 	sheaf_fuse_queue_start(f->fq);
-	while (r == 0 && !(atomic_load(&engine->fuse->ended) && f->fq->active == 0))
+	while (r == 0 && !(atomic_load(&engine->fuse->ended) && f->fq->active == 0)) {
 		r = sheaf_loop_turn(f->loop, true);
+		sheaf_placement_turn(&placement, queue);
+	}
 	if (r < 0) {
 		sheaf_error("front loop %u: %s", f->index, strerror(-r));
 		atomic_store(&engine->fuse->ended, true);

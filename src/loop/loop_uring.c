@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -302,7 +303,7 @@ static unsigned prepare(struct sheaf_loop *loop, struct sheaf_op *op)
 
 	switch (op->code) {
 	case SHEAF_OP_READV_WHEN_READY:
-		io_uring_prep_poll_add(sqe, op->fd, POLLIN);
+		io_uring_prep_poll_add(sqe, op->fd, POLLIN | EPOLLEXCLUSIVE);
 		io_uring_sqe_set_flags(sqe, IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS);
 		io_uring_sqe_set_data64(sqe, (uintptr_t)op | TAG_POLL);
 		sqe = io_uring_get_sqe(ring);
