@@ -265,7 +265,12 @@ stat_of() {
 # loop_over [OPTION...] FILE: sets $loop
 loop_over() {
 	loop=$(timeout 30 losetup --find --show "$@") || fail "losetup $*"
-	cleanup_fn losetup -d "$loop"
+	cleanup_fn detach_loop "$loop" "${*: -1}"
+}
+
+# detach_loop DEVICE FILE: unless it is gone, or has become another test's
+detach_loop() {
+	[ "$(losetup -n -O BACK-FILE "$1" 2>/dev/null)" != "$2" ] || timeout 30 losetup -d "$1"
 }
 
 # mount_device DEVICE DIR [OPTION...]
@@ -305,10 +310,9 @@ same() {
 	cmp "$1" "$2" || fail "$1 and $2 differ"
 }
 
-# as_nobody COMMAND...
-as_nobody() {
-	setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
-}
+# Before a command: run it as another user.
+# shellcheck disable=SC2034 # for the tests
+as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --)
 
 # --- watchdog ---
 

@@ -12,5 +12,5 @@ make_image "$tmp/image" 1M
 chmod 600 "$tmp/image"
 mkdir "$tmp/mnt"
 chown 65534:65534 "$tmp/mnt"
-refused 1 "$tmp/image.*(permission|may not)" as_nobody "$tmp/sheaf" mount "$tmp/image" "$tmp/mnt"
+refused 1 "$tmp/image.*(permission|may not)" "${as_nobody[@]}" "$tmp/sheaf" mount "$tmp/image" "$tmp/mnt"
 ! is_mounted "$tmp/mnt" || fail "something is mounted"

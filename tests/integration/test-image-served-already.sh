@@ -15,7 +15,7 @@ refused 1 "$tmp/image.*served already" "$SHEAF" mount -r "$tmp/image" "$tmp/seco
 cmp "$tmp/mnt/disk" "$tmp/image"
 if command -v qemu-img >/dev/null; then
 	refused 1 'lock' qemu-img resize -f raw "$tmp/image" 2M
-	refused 1 'lock' qemu-img info -f raw "$tmp/image"
+	refused 1 'lock' qemu-img convert -f raw -O raw "$tmp/image" "$tmp/converted"
 fi
 umount_sheaf "$tmp/mnt"
 # Readers share.

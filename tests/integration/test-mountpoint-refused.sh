@@ -12,7 +12,7 @@ make_image "$tmp/over/image" 1M
 mkdir "$tmp/over/below"
 refused 1 "$tmp/missing" "$SHEAF" mount "$tmp/image" "$tmp/missing"
 refused 1 "$tmp/other.*not a directory" "$SHEAF" mount "$tmp/image" "$tmp/other"
-refused 1 "$tmp/over" "$SHEAF" mount "$tmp/over/image" "$tmp/over"
+refused 1 "$tmp/over/image.*below.*mountpoint" "$SHEAF" mount "$tmp/over/image" "$tmp/over"
 mount_sheaf "$tmp/image" "$tmp/mnt"
 refused 1 "$tmp/mnt" "$SHEAF" mount "$tmp/other" "$tmp/mnt"
 ! is_mounted "$tmp/over" || fail "mounted over its own image"

@@ -27,5 +27,5 @@ umount_sheaf "$tmp/mnt"
 [ "$(id -u)" = 0 ] || exit 0
 mount_sheaf --uid=65534 --gid=65533 --mode=0600 "$tmp/image" "$tmp/mnt"
 [ "$(stat -c '%u %g %a' "$tmp/mnt/disk")" = "65534 65533 600" ] || fail "uid, gid, mode"
-as_nobody head -c 4096 "$tmp/mnt/disk" | cmp -n 4096 - "$tmp/image"
+"${as_nobody[@]}" head -c 4096 "$tmp/mnt/disk" | cmp -n 4096 - "$tmp/image"
 umount_sheaf "$tmp/mnt"

@@ -42,7 +42,8 @@ def check(what, have, wanted):
 
 
 check("pid", after["pid"], int(server))
-check("transport", after["transport"], "dev")
+if after["transport"] not in ("dev", "uring") or not after["transport_reason"]:
+    sys.exit(f"transport: {after['transport']}")
 if "--io=" in options:
     check("io", after["io"], "uring" if "uring" in options else "sync")
 check("deployment", after["deployment"], "pool" if "workers=2" in options else "fused")
