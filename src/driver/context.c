@@ -153,6 +153,7 @@ void sheaf_bundled_parallel_task_completion(struct sheaf_context *context, const
 					    uint16_t count)
 {
 	if (!context->lane_count) {
+		context->completed = true;
 		/* In this process what is out of range must not reach the poisoning; the host counts it. */
 		for (uint16_t i = 0; i < count && count <= SHEAF_BUNDLE_MAX; i++)
 			if (slots[i] < context->view->geometry.slots)
@@ -178,6 +179,7 @@ void sheaf_parallel_task_completion(struct sheaf_context *context, sheaf_action 
 				    const struct sheaf_response *response)
 {
 	if (!context->lane_count) {
+		context->completed = true;
 		if (action < context->view->geometry.slots)
 			sheaf_view_give(context->view, action);
 		context->port.single(context->port.arg, action, response);
@@ -209,7 +211,11 @@ static bool hook_flush(struct sheaf_loop_hook *hook)
 		context->ops->end_of_turn(context->private_data);
 	for (unsigned i = 0; i < context->lane_count; i++)
 		push_done(context, &context->lanes[i]);
-	return false; /* what this starts shows in the queue's own hook */
+	/* Fused: what an end has started may have to wait for the queue's hook of the next round. */
+	bool completed = context->completed;
+
+	context->completed = false;
+	return completed;
 }
 
 static bool hook_may_sleep(struct sheaf_loop_hook *hook)

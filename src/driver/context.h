@@ -38,6 +38,7 @@ struct sheaf_context {
 	struct sheaf_loop *loop;
 	struct sheaf_loop_hook hook;
 	struct sheaf_completion_port port; /* fused */
+	bool completed;			   /* fused: something, since the last flush */
 	struct sheaf_context_lane *lanes;  /* worker */
 	unsigned lane_count;
 	_Atomic uint64_t refused; /* requests that no rule-abiding host sends */

@@ -39,6 +39,27 @@ static_assert(sizeof(struct response_entry) == 448, "whole cache lines");
 #define REQUEST_ENTRY_BYTES sizeof(struct task_entry)
 #define COMPLETION_ENTRY_BYTES sizeof(struct response_entry)
 
+/*
+ * The two ends are at two addresses, so ThreadSanitizer cannot see that they are one ring; it is told by a key, which is
+ * the same at both ends. Lanes that share a key only make it see less.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define SHEAF_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SHEAF_TSAN 1
+#endif
+#endif
+#ifdef SHEAF_TSAN
+#include <sanitizer/tsan_interface.h>
+static char tsan_keys[256];
+#define tsan_release(end) __tsan_release(&tsan_keys[(end)->key])
+#define tsan_acquire(end) __tsan_acquire(&tsan_keys[(end)->key])
+#else
+#define tsan_release(end) ((void)(end))
+#define tsan_acquire(end) ((void)(end))
+#endif
+
 static uint32_t capacity_for(uint32_t slots)
 {
 	uint32_t capacity = 1;
@@ -54,13 +75,15 @@ size_t sheaf_lane_bytes(uint32_t slots)
 	       capacity_for(slots) * (REQUEST_ENTRY_BYTES + COMPLETION_ENTRY_BYTES);
 }
 
-static uint8_t *open_end(struct sheaf_ring_end *end, uint8_t *at, uint32_t capacity, size_t entry_bytes)
+static uint8_t *open_end(struct sheaf_ring_end *end, uint8_t *at, uint32_t capacity, size_t entry_bytes,
+			 uint32_t key)
 {
 	end->ring = (struct sheaf_ring *)at;
 	end->entries = at + sizeof(struct sheaf_ring);
 	end->mask = capacity - 1;
 	end->entry_bytes = (uint32_t)entry_bytes;
 	end->index = 0;
+	end->key = (uint8_t)key;
 	return end->entries + capacity * entry_bytes;
 }
 
@@ -70,8 +93,8 @@ void sheaf_lane_open(struct sheaf_lane *lane, const struct sheaf_view *view, uin
 	uint8_t *at = view->base + g->lanes_offset + index * g->lane_stride;
 
 	assert(index < g->lanes);
-	at = open_end(&lane->request, at, capacity_for(g->slots), REQUEST_ENTRY_BYTES);
-	open_end(&lane->completion, at, capacity_for(g->slots), COMPLETION_ENTRY_BYTES);
+	at = open_end(&lane->request, at, capacity_for(g->slots), REQUEST_ENTRY_BYTES, 2 * index);
+	open_end(&lane->completion, at, capacity_for(g->slots), COMPLETION_ENTRY_BYTES, 2 * index + 1);
 }
 
 /* Producer: where the next entry goes, NULL when there is no room. */
@@ -81,11 +104,13 @@ static void *reserve(struct sheaf_ring_end *end)
 
 	if (end->index - head > end->mask)
 		return NULL; /* full, or a head that cannot be */
+	tsan_acquire(end);
 	return end->entries + (end->index & end->mask) * end->entry_bytes;
 }
 
 static void publish(struct sheaf_ring_end *end)
 {
+	tsan_release(end);
 	atomic_store(&end->ring->tail, ++end->index); /* (1) release, (2) seq_cst */
 }
 
@@ -101,11 +126,13 @@ static const void *peek(struct sheaf_ring_end *end, int *ret_error)
 		*ret_error = -EPROTO;
 		return NULL;
 	}
+	tsan_acquire(end);
 	return end->entries + (end->index & end->mask) * end->entry_bytes;
 }
 
 static void consume(struct sheaf_ring_end *end)
 {
+	tsan_release(end);
 	atomic_store_explicit(&end->ring->head, ++end->index, memory_order_release);
 }
 

@@ -32,6 +32,7 @@ struct sheaf_ring_end {
 	uint32_t mask;
 	uint32_t entry_bytes;
 	uint32_t index; /* producer: next tail; consumer: next head */
+	uint8_t key;	/* of the ring, for ThreadSanitizer */
 };
 
 /** Both rings of a lane as one side sees them. */
