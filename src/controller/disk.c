@@ -34,7 +34,7 @@ struct disk_task {
 	struct sheaf_response response; /* single-task mode */
 	_Atomic uint64_t tag;		/* W: context; 0: not in flight */
 	_Atomic uint64_t lun;
-	_Atomic bool aborted; /* W: task management; R: context */
+	_Atomic uint64_t aborted_tag; /* W: task management; R: context; of a task that ended meanwhile: no matter */
 };
 
 struct sheaf_disk {
@@ -243,7 +243,7 @@ static void task_done(struct sheaf_lu_task *lt)
 	struct disk_context *dc = t->context;
 
 	atomic_store(&t->tag, 0);
-	if (atomic_load(&t->aborted))
+	if (atomic_load(&t->aborted_tag) == lt->task.task_tag_identifier)
 		complete_aborted(lt->response);
 	if (!dc->disk->commands) {
 		sheaf_parallel_task_completion(dc->context, t->action, lt->response);
@@ -276,7 +276,6 @@ static void execute(struct disk_context *dc, struct disk_task *t)
 	uint64_t lun = lun_number(lt->task.logical_unit_bytes);
 
 	t->context = dc;
-	atomic_store(&t->aborted, false);
 	atomic_store(&t->lun, lun);
 	atomic_store(&t->tag, lt->task.task_tag_identifier);
 	lt->loop = sheaf_context_loop(dc->context);
@@ -338,7 +337,7 @@ static void abort_matching(struct sheaf_disk *disk, uint64_t lun, uint64_t tag)
 
 		if (current != 0 && (tag == 0 || current == tag) &&
 		    (lun == NO_LUN || atomic_load(&t->lun) == lun))
-			atomic_store(&t->aborted, true);
+			atomic_store(&t->aborted_tag, current);
 	}
 }
 
