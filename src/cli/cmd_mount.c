@@ -211,20 +211,20 @@ static int check_images(struct mount_args *args, const struct sheaf_operands *op
 	return 0;
 }
 
-/* What libfuse would say less clearly. */
+/* What libfuse and fusermount3 (which opens it as the user) would say less clearly. */
 static int check_fuse(void)
 {
 	CLEANUP_CLOSE int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0 || (errno == EACCES && geteuid() != 0)) /* fusermount3 may, where we may not */
-		return 0;
-	int r = -errno;
+	int r = fd < 0 ? -errno : 0;
 
 	if (r == -ENOENT || r == -ENODEV || r == -ENXIO)
 		sheaf_error("/dev/fuse: %s; load the kernel's FUSE with: modprobe fuse (in a "
 			    "container: --device /dev/fuse)",
 			    strerror(-r));
-	else
+	else if (r == -EACCES && geteuid() != 0)
+		sheaf_error("/dev/fuse: %s; root lets everybody use it with: chmod 666 /dev/fuse",
+			    strerror(-r));
+	else if (r < 0)
 		sheaf_error("/dev/fuse: cannot be opened: %s; in a container it takes --device "
 			    "/dev/fuse and --cap-add SYS_ADMIN",
 			    strerror(-r));
