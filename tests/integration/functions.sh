@@ -208,7 +208,7 @@ remember_mount() {
 # mount_sheaf [OPTION...] IMAGE... DIR: makes DIR; sets $server to the pid
 mount_sheaf() {
 	local dir=${*: -1}
-	mkdir -p "$dir"
+	is_mounted "$dir" || mkdir -p "$dir"
 	[ -v "servers[$dir]" ] || cleanup_fn end_mount "$dir"
 	servers[$dir]=${servers[$dir]:-}
 	timeout -k 5 60 "$SHEAF" mount "$@"
