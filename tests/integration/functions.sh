@@ -205,6 +205,12 @@ remember_mount() {
 	servers[$1]+=" $(server_of "$1")"
 }
 
+# transports: those that work here
+transports() {
+	echo dev
+	[ "$(cat /sys/module/fuse/parameters/enable_uring 2>/dev/null)" != Y ] || echo uring
+}
+
 # mount_sheaf [OPTION...] IMAGE... DIR: makes DIR; sets $server to the pid
 mount_sheaf() {
 	local dir=${*: -1}

@@ -5,14 +5,16 @@
 . "$(dirname "$0")/functions.sh"
 requires_fuse
 
-make_image "$tmp/image" 1M
-mount_sheaf "$tmp/image" "$tmp/mnt"
-kill -STOP "$server"
-cleanup_fn let_go_on "$server"
-in_background dd if="$tmp/mnt/disk" of=/dev/null bs=64k
-sleep 0.5
-is_alive "$background" || fail "a read was answered by a stopped server"
-kill -KILL "$server"
-wait_until 10 is_gone "$background" || fail "the reader hangs"
-! wait "$background" || fail "the reader saw no error"
-wait_until 10 is_gone "$server" || fail "the server stays"
+for transport in $(transports); do
+	make_image "$tmp/image" 1M
+	mount_sheaf --transport="$transport" "$tmp/image" "$tmp/mnt"
+	kill -STOP "$server"
+	cleanup_fn let_go_on "$server"
+	in_background dd if="$tmp/mnt/disk" of=/dev/null bs=64k
+	sleep 0.5
+	is_alive "$background" || fail "a read was answered by a stopped server"
+	kill -KILL "$server"
+	wait_until 10 is_gone "$background" || fail "the reader hangs"
+	! wait "$background" || fail "the reader saw no error"
+	wait_until 10 is_gone "$server" || fail "the server stays"
+done

@@ -16,28 +16,31 @@ for n in range(1, 1 << 20):
 END
 }
 
-make_image "$tmp/image" 16M
-mount_sheaf "$tmp/image" "$tmp/mnt"
-users=()
-for i in 1 2 3 4; do
-	# shellcheck disable=SC2016
-	in_background bash -c 'while dd if="$1" of=/dev/null bs=64k 2>/dev/null; do :; done' _ "$tmp/mnt/disk"
-	users+=("$background")
-done
-in_background writer "$tmp/mnt/disk" "$tmp/log"
-users+=("$background")
-has_written() { [ "$(wc -l <"$tmp/log" 2>/dev/null || echo 0)" -ge 30 ]; }
-wait_until 30 has_written || fail "the writer does not get on"
-kill -KILL "$server"
-for pid in "${users[@]}"; do
-	wait_until 10 is_gone "$pid" || fail "pid $pid hangs"
-done
-wait_until 10 is_gone "$server" || fail "the server stays"
+has_written() { [ "$(wc -l <"$tmp/log")" -ge 30 ]; }
 
-mount_sheaf "$tmp/image" "$tmp/mnt"
-last=$(tail -n 1 "$tmp/log")
-echo "fsynced: $last records"
-python3 - "$tmp/mnt/disk" "$last" <<'END'
+for transport in $(transports); do
+	make_image "$tmp/image" 16M
+	mount_sheaf --transport="$transport" "$tmp/image" "$tmp/mnt"
+	users=()
+	: >"$tmp/log"
+	for i in 1 2 3 4; do
+		# shellcheck disable=SC2016
+		in_background bash -c 'while dd if="$1" of=/dev/null bs=64k 2>/dev/null; do :; done' _ "$tmp/mnt/disk"
+		users+=("$background")
+	done
+	in_background writer "$tmp/mnt/disk" "$tmp/log"
+	users+=("$background")
+	wait_until 30 has_written || fail "the writer does not get on"
+	kill -KILL "$server"
+	for pid in "${users[@]}"; do
+		wait_until 10 is_gone "$pid" || fail "pid $pid hangs"
+	done
+	wait_until 10 is_gone "$server" || fail "the server stays"
+
+	mount_sheaf --transport="$transport" "$tmp/image" "$tmp/mnt"
+	last=$(tail -n 1 "$tmp/log")
+	echo "fsynced: $last records"
+	python3 - "$tmp/mnt/disk" "$last" <<'END'
 import sys
 last = int(sys.argv[2])
 with open(sys.argv[1], "rb") as f:
@@ -46,4 +49,5 @@ with open(sys.argv[1], "rb") as f:
         if f.read(4096) != b"%07d\n" % n * 512:
             sys.exit(f"record {n} is lost")
 END
-umount_sheaf "$tmp/mnt"
+	umount_sheaf "$tmp/mnt"
+done
