@@ -231,6 +231,15 @@ static int check_fuse(void)
 	return r;
 }
 
+/* What is wrong with an image is said before what is wrong with the system. */
+static bool may_read_images(const struct mount_args *args)
+{
+	for (unsigned i = 0; i < args->serve.image_count; i++)
+		if (access(args->serve.images[i].path, R_OK) < 0)
+			return false;
+	return true;
+}
+
 static int write_pidfile(const char *path)
 {
 	FILE *out = fopen(path, "we");
@@ -269,7 +278,7 @@ static int set_up(struct mount_args *args, const struct sheaf_operands *operands
 	r = check_mountpoint(dir, &args->serve.mountpoint);
 	if (r == 0)
 		r = check_images(args, operands);
-	if (r == 0)
+	if (r == 0 && may_read_images(args))
 		r = check_fuse();
 	if (r == 0 && args->pidfile) {
 		char *absolute = sheaf_path_absolute(args->pidfile);
