@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* complete.c - the completion half of a queue: the check of what comes back, and deadlines; see queue.h. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/counter.h"
@@ -96,6 +97,7 @@ static bool read_response(struct sheaf_result *result, const struct sheaf_respon
 	struct sheaf_response r;
 
 	memcpy(&r, shared, offsetof(struct sheaf_response, sense_buffer));
+	atomic_signal_fence(memory_order_seq_cst); /* nor may the compiler read it again, see XSA-155 */
 	if (r.version != SHEAF_TASK_VERSION) {
 		*ret_kind = SHEAF_VIOLATION_VERSION;
 		return false;
