@@ -182,23 +182,30 @@ static bool is_quarantined(const struct sheaf_request *request)
 	return queue->slots[request->slot - queue->first_slot].owner == SHEAF_SLOT_QUARANTINED;
 }
 
-/* (2) The request's slot stays with the driver; the entry goes on with another. False: there is none now. */
+/*
+ * (2) The request's slot stays with the driver; the entry goes on with another, or with its own if that has come
+ * back meanwhile. False: there is none now.
+ */
 static bool rebind(struct sheaf_ring_entry *entry)
 {
+	struct sheaf_queue *queue = entry->fq->queue;
 	struct sheaf_request *old = entry->request;
-	int slot = sheaf_queue_take(entry->fq->queue);
 	struct sheaf_request *spare;
+	int slot;
 
+	if (sheaf_queue_reclaim(queue, old->slot))
+		return true;
+	slot = sheaf_queue_take(queue);
 	if (slot < 0)
 		return false;
 	spare = sheaf_fuse_request(entry->fq, (uint16_t)slot);
 	if (bind_slot(entry, spare) < 0) {
-		sheaf_queue_put(entry->fq->queue, (uint16_t)slot);
+		sheaf_queue_put(queue, (uint16_t)slot);
 		return false;
 	}
 	memcpy(spare->head, old->head, sizeof(spare->head)); /* commit() names the request by it */
 	old->entry = NULL;
-	sheaf_queue_put(entry->fq->queue, old->slot);
+	sheaf_queue_put(queue, old->slot);
 	return true;
 }
 
@@ -250,12 +257,18 @@ static void slot_free(struct sheaf_queue_client *client)
 	struct sheaf_fuse_queue *fq =
 		(struct sheaf_fuse_queue *)((char *)client -
 					    offsetof(struct sheaf_fuse_queue, client));
-	struct sheaf_ring_entry *entry = fq->ring->waiting;
+	struct sheaf_ring_entry **link = &fq->ring->waiting;
 
-	if (!entry || !rebind(entry))
-		return;
-	fq->ring->waiting = entry->next_waiting;
-	commit(entry, entry->waiting_error, 0);
+	while (*link) {
+		struct sheaf_ring_entry *entry = *link;
+
+		if (!rebind(entry)) {
+			link = &entry->next_waiting;
+			continue;
+		}
+		*link = entry->next_waiting;
+		commit(entry, entry->waiting_error, 0);
+	}
 }
 
 /* Making them */

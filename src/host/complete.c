@@ -137,7 +137,8 @@ static bool complete_slot(struct sheaf_queue *queue, uint32_t slot,
 	uint16_t s = (uint16_t)slot;
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, s);
 
-	if (state->owner != SHEAF_SLOT_CONTROLLER && state->owner != SHEAF_SLOT_QUARANTINED) {
+	if (state->owner != SHEAF_SLOT_CONTROLLER &&
+	    (state->owner != SHEAF_SLOT_QUARANTINED || state->returned)) {
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_OWNER);
 		return false;
 	}
@@ -152,10 +153,11 @@ static bool complete_slot(struct sheaf_queue *queue, uint32_t slot,
 	take_back(queue, s);
 	if (state->owner == SHEAF_SLOT_QUARANTINED) {
 		sheaf_count_add(&queue->stats.late, 1);
-		atomic_store_explicit(&queue->stats.quarantined,
-				      sheaf_count_get(&queue->stats.quarantined) - 1,
-				      memory_order_relaxed);
-		sheaf_slot_release(queue, s);
+		state->returned = true;
+		if (state->put)
+			sheaf_slot_release(queue, s);
+		else if (queue->client->slot_free)
+			queue->client->slot_free(queue->client);
 		return true;
 	}
 	sheaf_slot_set(queue, s, SHEAF_SLOT_HOST);

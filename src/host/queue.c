@@ -96,9 +96,25 @@ int sheaf_queue_take(struct sheaf_queue *queue)
 
 void sheaf_queue_put(struct sheaf_queue *queue, uint16_t slot)
 {
-	if (sheaf_slot_state(queue, slot)->owner == SHEAF_SLOT_QUARANTINED)
-		return; /* complete_slot() frees it when the controller lets go */
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+
+	if (state->owner == SHEAF_SLOT_QUARANTINED && !state->returned) {
+		state->put = true; /* complete_slot() frees it when the controller lets go */
+		return;
+	}
 	sheaf_slot_release(queue, slot);
+}
+
+bool sheaf_queue_reclaim(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+
+	assert(state->owner == SHEAF_SLOT_QUARANTINED);
+	if (!state->returned)
+		return false;
+	sheaf_slot_leave_quarantine(queue, state);
+	sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
+	return true;
 }
 
 struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot)

@@ -16,7 +16,8 @@
  *   HOST         a client builds a task in it, or looks at what became of one
  *   GATHERED     started, waits for the end of the turn
  *   CONTROLLER   handed over; the host touches neither slot nor buffer
- *   QUARANTINED  its task was ended by its deadline, but the controller still has it: memory that may still be written
+ *   QUARANTINED  its task was ended by its deadline, but the controller still has it: memory that may still be written;
+ *                free when both the controller has given it back and the client has put it
  *
  *   1. ended() is called once for each started task, on this loop, in HOST or QUARANTINED state.
  *   2. Nothing that the controller wrote is believed: see complete_slot().
@@ -72,7 +73,7 @@ static inline bool sheaf_result_good(const struct sheaf_result *result)
 /** Who uses the queue. */
 struct sheaf_queue_client {
 	void (*ended)(struct sheaf_queue_client *client, uint16_t slot, const struct sheaf_result *result);
-	/** A slot came back while none was free. Optional. */
+	/** A slot came back while none was free, or a quarantined one that was not put. Optional. */
 	void (*slot_free)(struct sheaf_queue_client *client);
 };
 
@@ -96,6 +97,9 @@ struct sheaf_slot_state {
 	uint64_t identifier;
 	uint64_t requested; /* bytes */
 	uint64_t deadline_ns; /* 0: none */
+	/* QUARANTINED: what of the two that end it has happened. */
+	bool returned; /* the controller gave it back */
+	bool put;      /* the client is done with it */
 };
 
 struct sheaf_queue_lane {
@@ -139,6 +143,11 @@ struct sheaf_completion_port sheaf_queue_completion_port(struct sheaf_queue *que
 int sheaf_queue_take(struct sheaf_queue *queue);
 /** The client is done with @slot (also a quarantined one, which then becomes free by itself). */
 void sheaf_queue_put(struct sheaf_queue *queue, uint16_t slot);
+/**
+ * sheaf_queue_reclaim() - a client that keeps a quarantined slot gets it back, if the controller has let go of it
+ * Return: true: HOST state again; false: still in quarantine. client->slot_free() says when to ask again.
+ */
+bool sheaf_queue_reclaim(struct sheaf_queue *queue, uint16_t slot);
 /** The slot's command, zeroed and filled in but for LUN, CDB, direction and count. HOST state. */
 struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot);
 /** The slot's buffer in the host's view. HOST state. */

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "base/counter.h"
 #include "host/queue.h"
 
 static inline struct sheaf_slot_state *sheaf_slot_state(struct sheaf_queue *queue, uint16_t slot)
@@ -18,7 +19,8 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 {
 	static const uint8_t allowed_from[] = {
 		[SHEAF_SLOT_FREE] = 1 << SHEAF_SLOT_HOST | 1 << SHEAF_SLOT_QUARANTINED,
-		[SHEAF_SLOT_HOST] = 1 << SHEAF_SLOT_FREE | 1 << SHEAF_SLOT_CONTROLLER,
+		[SHEAF_SLOT_HOST] = 1 << SHEAF_SLOT_FREE | 1 << SHEAF_SLOT_CONTROLLER |
+				    1 << SHEAF_SLOT_QUARANTINED,
 		[SHEAF_SLOT_GATHERED] = 1 << SHEAF_SLOT_HOST,
 		[SHEAF_SLOT_CONTROLLER] = 1 << SHEAF_SLOT_GATHERED,
 		[SHEAF_SLOT_QUARANTINED] = 1 << SHEAF_SLOT_CONTROLLER,
@@ -29,9 +31,19 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 	state->owner = to;
 }
 
+static inline void sheaf_slot_leave_quarantine(struct sheaf_queue *queue,
+					       struct sheaf_slot_state *state)
+{
+	state->returned = state->put = false;
+	atomic_store_explicit(&queue->stats.quarantined,
+			      sheaf_count_get(&queue->stats.quarantined) - 1, memory_order_relaxed);
+}
+
 /* HOST or QUARANTINED to FREE; tells a client that had run out. */
 static inline void sheaf_slot_release(struct sheaf_queue *queue, uint16_t slot)
 {
+	if (sheaf_slot_state(queue, slot)->owner == SHEAF_SLOT_QUARANTINED)
+		sheaf_slot_leave_quarantine(queue, sheaf_slot_state(queue, slot));
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_FREE);
 	queue->free_slots[queue->free_count++] = slot;
 	if (queue->free_count == 1 && queue->client->slot_free)

@@ -826,6 +826,47 @@ START_TEST(quarantined_slot_is_free_only_when_the_controller_gives_it_back)
 }
 END_TEST
 
+START_TEST(quarantined_slot_is_not_free_before_its_client_put_it)
+{
+	uint16_t stuck;
+
+	open_queue(_i);
+	client.keeps = true;
+	stuck = start_and_flush();
+	sheaf_queue_expire(queue, UINT64_MAX);
+	ck_assert(!sheaf_queue_reclaim(queue, stuck));
+	fake_complete(&fake, stuck);
+	ck_assert_uint_eq(stat(late), 1);
+	ck_assert_uint_eq(client.slot_free_calls, 1);
+	ck_assert_uint_eq(queue->free_count, MINE - 1);
+	/* It was given back already. */
+	fake_give_back(&fake, &stuck, 1);
+	ck_assert_uint_eq(violations(SHEAF_VIOLATION_OWNER), 1);
+	sheaf_queue_put(queue, stuck);
+	ck_assert_uint_eq(queue->free_count, MINE);
+	ck_assert_uint_eq(stat(quarantined), 0);
+	close_queue();
+}
+END_TEST
+
+START_TEST(quarantined_slot_may_be_reclaimed_when_it_came_back)
+{
+	uint16_t stuck;
+
+	open_queue(_i);
+	client.keeps = true;
+	stuck = start_and_flush();
+	sheaf_queue_expire(queue, UINT64_MAX);
+	fake_complete(&fake, stuck);
+	ck_assert(sheaf_queue_reclaim(queue, stuck));
+	ck_assert_uint_eq(stat(quarantined), 0);
+	memset(sheaf_queue_buffer(queue, stuck), 1, 16); /* ours again, for AddressSanitizer too */
+	sheaf_queue_put(queue, stuck);
+	ck_assert_uint_eq(queue->free_count, MINE);
+	close_queue();
+}
+END_TEST
+
 START_TEST(bad_answer_does_not_end_a_quarantine)
 {
 	open_queue(_i);
@@ -1163,6 +1204,8 @@ int main(void)
 	both(task_without_a_limit_has_no_deadline);
 	both(deadline_is_kept_for_tasks_that_were_handed_over_only);
 	both(quarantined_slot_is_free_only_when_the_controller_gives_it_back);
+	both(quarantined_slot_is_not_free_before_its_client_put_it);
+	both(quarantined_slot_may_be_reclaimed_when_it_came_back);
 	both(bad_answer_does_not_end_a_quarantine);
 	both(tick_ends_what_is_due);
 	both(handed_over_slot_is_poisoned_in_the_hosts_view);
