@@ -13,7 +13,7 @@
 #include "fuse/finish.h"
 #include "fuse/fuse.h"
 #include "fuse/task.h"
-#include "scsi/errno_sense.h"
+#include "scsi/sense_errno.h"
 
 /* A unit attention is news, not a failure: the task is sent again, but not for ever. */
 #define ATTENTION_RETRIES 5

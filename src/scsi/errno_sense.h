@@ -18,15 +18,5 @@
  * is zeroed.
  */
 void sheaf_errno_to_sense(int error, enum sheaf_store_op op, struct sheaf_sense *ret_sense);
-/**
- * sheaf_sense_to_errno() - what a response means to who called read() or write()
- * @service_response: enum sheaf_service_response.  @status: completion_status.  @sense, @length: as
- *                    received;
- * may be garbage.
- * Return: 0 when the command did its work (GOOD, CONDITION MET, RECOVERED ERROR), else a positive
- * errno.
- */
-int sheaf_sense_to_errno(uint32_t service_response, uint32_t status, const uint8_t *sense,
-			 unsigned length);
 
 #endif

@@ -18,7 +18,6 @@ set -eu -o pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SHEAF=$(realpath "${SHEAF:-./sheaf}")
 export SHEAF
-export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=0}"
 test_name=$(basename "$0" .sh)
 patience=${SHEAF_TEST_SECONDS:-240}
 
@@ -43,6 +42,12 @@ run_cleanup() {
 		eval "${cleanup_commands[i]}"
 	done
 	exit "$status"
+}
+
+show_sanitizer_reports() {
+	cat "$tmp"/sanitizer.* 2>/dev/null || return 0
+	echo "FAIL: $test_name: a sanitizer found something"
+	status=1
 }
 trap run_cleanup EXIT
 trap 'exit 129' HUP
@@ -108,6 +113,11 @@ is_sanitized() {
 [ -x "$SHEAF" ] || fail "$SHEAF is missing; set SHEAF"
 tmp=$(realpath "$(mktemp -d "${TMPDIR:-/tmp}/$test_name.XXXXXX")")
 cleanup_fn rm -rf --one-file-system "$tmp"
+cleanup_fn show_sanitizer_reports
+# A server in the background has nowhere else to say what a sanitizer found.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$tmp/sanitizer"
+export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}print_stacktrace=1:log_path=$tmp/sanitizer"
+export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}log_path=$tmp/sanitizer"
 # What should not have been mounted, and was.
 cleanup_fn end_stray_mounts
 
@@ -178,9 +188,19 @@ end_process() {
 	wait_until 3 is_gone "$1" || kill -KILL "$1" 2>/dev/null || true
 }
 
-# let_go_on PID: after kill -STOP
 let_go_on() {
 	kill -CONT "$1" 2>/dev/null || true
+}
+
+all_threads_stopped() {
+	! sed -n 's/^State:[[:space:]]*//p' /proc/"$1"/task/*/status | grep -qv '^[Tt]'
+}
+
+# stop_process PID: kill returns before the last thread stands still
+stop_process() {
+	kill -STOP "$1"
+	cleanup_fn let_go_on "$1"
+	wait_until 10 all_threads_stopped "$1" || fail "pid $1 does not stop"
 }
 
 # in_background COMMAND...: sets $background to its pid

@@ -8,8 +8,7 @@ requires_fuse
 for transport in $(transports); do
 	make_image "$tmp/image" 1M
 	mount_sheaf --transport="$transport" "$tmp/image" "$tmp/mnt"
-	kill -STOP "$server"
-	cleanup_fn let_go_on "$server"
+	stop_process "$server"
 	in_background dd if="$tmp/mnt/disk" of=/dev/null bs=64k
 	sleep 0.5
 	is_alive "$background" || fail "a read was answered by a stopped server"

@@ -9,8 +9,7 @@ for transport in $(transports); do
 	random_file "$tmp/image" 4194304
 	cp "$tmp/image" "$tmp/copy"
 	mount_sheaf --transport="$transport" "$tmp/image" "$tmp/mnt"
-	kill -STOP "$server"
-	cleanup_fn let_go_on "$server"
+	stop_process "$server"
 	readers=()
 	for i in 1 2 3; do
 		in_background dd if="$tmp/mnt/disk" of="$tmp/read$i" bs=64k status=none

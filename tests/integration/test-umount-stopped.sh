@@ -11,8 +11,7 @@ control=/sys/fs/fuse/connections
 
 make_image "$tmp/image" 1M
 mount_sheaf "$tmp/image" "$tmp/mnt"
-kill -STOP "$server"
-cleanup_fn let_go_on "$server"
+stop_process "$server"
 refused 1 "$server.*stopped" "$SHEAF" umount "$tmp/mnt"
 is_mounted "$tmp/mnt" || fail "unmounted all the same"
 timeout 60 "$SHEAF" umount --force "$tmp/mnt" || fail "--force ends with $?"

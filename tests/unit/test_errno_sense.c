@@ -6,6 +6,7 @@
 #include <sheaf/task.h>
 
 #include "scsi/errno_sense.h"
+#include "scsi/sense_errno.h"
 
 #define R SHEAF_STORE_READ
 #define W SHEAF_STORE_WRITE
