@@ -10,11 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,8 +28,6 @@
 #define BUSY_RETRY_NS (100 * 1000 * 1000)
 #define NOTE_MS	      5000
 #define WAIT_MS	      60000
-/* After --force. */
-#define KILL_MS 3000
 
 struct umount_args {
 	bool force, quiet;
@@ -124,24 +119,13 @@ static int unmount(const struct sheaf_mount *mount, const struct sheaf_mount_tab
 }
 
 /* False if it is still there. */
-static bool wait_for_exit(int pidfd, pid_t pid, int timeout_ms)
+static bool wait_for_exit(int pidfd, pid_t pid)
 {
-	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-	int first = timeout_ms < NOTE_MS ? timeout_ms : NOTE_MS;
-
-	if (pidfd < 0 || poll(&ended, 1, first) > 0)
+	if (sheaf_process_wait(pidfd, NOTE_MS))
 		return true;
-	if (timeout_ms <= first)
-		return false;
 	sheaf_warning("the server (process %d) is still writing; waiting for up to %d s", pid,
-		      (timeout_ms - first) / 1000);
-	return poll(&ended, 1, timeout_ms - first) > 0;
-}
-
-/* The process behind a mount, to wait for; -1 if there is none. */
-static int open_server(pid_t pid)
-{
-	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+		      (WAIT_MS - NOTE_MS) / 1000);
+	return sheaf_process_wait(pidfd, WAIT_MS - NOTE_MS);
 }
 
 static int clear_dead(const struct sheaf_mount *mount)
@@ -153,41 +137,33 @@ static int clear_dead(const struct sheaf_mount *mount)
 	return SHEAF_EXIT_OK;
 }
 
-static int end_hung(const struct sheaf_mount *mount, bool force)
+static int end_by_force(const struct sheaf_mount *mount)
 {
-	pid_t pid = sheaf_served_find_pid(mount);
-	CLEANUP_CLOSE int pidfd = open_server(pid);
-	bool stopped = sheaf_process_is_stopped(pid);
-	int r;
+	pid_t pid;
+	bool ended = sheaf_served_kill(mount, &pid);
 
-	if (!force) {
-		if (stopped)
-			sheaf_error("%s: its server (process %d) is stopped; let it go on with: "
-				    "kill -CONT %d, or lose what is not flushed with: sheaf umount "
-				    "--force %s",
-				    mount->mountpoint, pid, pid, mount->mountpoint);
-		else
-			sheaf_error(
-				"%s: its server (process %d) gave no answer in %d s; try again, or "
-				"lose what is not flushed with: sheaf umount --force %s",
-				mount->mountpoint, pid, SHEAF_SERVED_TIMEOUT_MS / 1000,
-				mount->mountpoint);
-		return SHEAF_EXIT_FAILED;
-	}
-	r = sheaf_served_abort(mount);
-	if (r < 0)
-		sheaf_warning("%s: the connection cannot be aborted: %s", mount->mountpoint,
-			      strerror(-r));
 	if (sheaf_served_clear(mount) < 0)
 		return SHEAF_EXIT_FAILED;
-	/* It has nothing left to serve; a stopped one would keep its image locked. */
-	if (pidfd >= 0 && (stopped || !wait_for_exit(pidfd, pid, KILL_MS)))
-		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	sheaf_warning("%s: ended by force; what had not been flushed may be lost",
 		      mount->mountpoint);
-	if (wait_for_exit(pidfd, pid, WAIT_MS))
-		return SHEAF_EXIT_OK;
-	sheaf_error("%s: the server (process %d) does not end", mount->mountpoint, pid);
+	if (!ended)
+		sheaf_error("%s: the server (process %d) does not end", mount->mountpoint, pid);
+	return ended ? SHEAF_EXIT_OK : SHEAF_EXIT_FAILED;
+}
+
+static int report_hung(const struct sheaf_mount *mount)
+{
+	pid_t pid = sheaf_served_find_pid(mount);
+
+	if (sheaf_process_is_stopped(pid))
+		sheaf_error("%s: its server (process %d) is stopped; let it go on with: kill -CONT "
+			    "%d, or lose what is not flushed with: sheaf umount --force %s",
+			    mount->mountpoint, pid, pid, mount->mountpoint);
+	else
+		sheaf_error("%s: its server (process %d) gave no answer in %d s; try again, or "
+			    "lose what is not flushed with: sheaf umount --force %s",
+			    mount->mountpoint, pid, SHEAF_SERVED_TIMEOUT_MS / 1000,
+			    mount->mountpoint);
 	return SHEAF_EXIT_FAILED;
 }
 
@@ -196,12 +172,12 @@ static int end_alive(const struct sheaf_mount *mount, const struct sheaf_mount_t
 {
 	long long from_stats = sheaf_served_number(stats, "pid");
 	pid_t pid = from_stats > 0 ? (pid_t)from_stats : sheaf_served_find_pid(mount);
-	CLEANUP_CLOSE int pidfd = open_server(pid);
+	CLEANUP_CLOSE int pidfd = sheaf_process_open(pid);
 	bool flushed = flush_disks(mount->mountpoint);
 
 	if (unmount(mount, table) < 0)
 		return SHEAF_EXIT_FAILED;
-	if (!wait_for_exit(pidfd, pid, WAIT_MS)) {
+	if (!wait_for_exit(pidfd, pid)) {
 		sheaf_error("%s: unmounted, but the server (process %d) is still there after %d s",
 			    mount->mountpoint, pid, WAIT_MS / 1000);
 		return SHEAF_EXIT_FAILED;
@@ -245,7 +221,7 @@ int sheaf_umount(const char *dir, bool force)
 			code = clear_dead(mount);
 			break;
 		case SHEAF_SERVED_HUNG:
-			code = end_hung(mount, force);
+			code = force ? end_by_force(mount) : report_hung(mount);
 			break;
 		default:
 			code = end_alive(mount, &table, stats);

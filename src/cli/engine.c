@@ -252,6 +252,22 @@ static int start_and_probe(struct sheaf_engine *engine)
 	return 0;
 }
 
+/* What rules FUSE-over-io_uring out before the kernel is asked. Whoever asked for it gets the error later. */
+static void choose_transport(struct sheaf_engine *engine)
+{
+	struct sheaf_fuse *fuse = engine->fuse;
+
+	if (engine->io == SHEAF_IO_SYNC) {
+		fuse->want_uring = false;
+		fuse->transport_reason = "no io_uring";
+	} else if (fuse->want_uring && engine->options->transport == SHEAF_TRANSPORT_AUTO &&
+		   !sheaf_fuse_ring_fits(engine->options->slots, engine->front_count)) {
+		fuse->want_uring = false;
+		fuse->transport_reason =
+			"FUSE-over-io_uring wants a slot for each CPU, see --slots";
+	}
+}
+
 int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_options *options,
 		       struct sheaf_images *images, struct sheaf_fuse *fuse)
 {
@@ -273,8 +289,7 @@ int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_opt
 		sheaf_error("--io=uring: %s", engine->io_reason);
 	} else {
 		engine->io = (enum sheaf_io_backend)r;
-		if (engine->io == SHEAF_IO_SYNC)
-			fuse->want_uring = false;
+		choose_transport(engine);
 		if (options->io == SHEAF_IO_AUTO && engine->io == SHEAF_IO_SYNC)
 			sheaf_warning("%s; going on with synchronous calls", engine->io_reason);
 		engine->fronts = calloc(engine->front_count, sizeof(*engine->fronts));

@@ -255,9 +255,7 @@ static int check_transport(struct serving *s)
 						 "the kernel offers it";
 	} else if (s->options->transport == SHEAF_TRANSPORT_DEV) {
 		fuse->transport_reason = "asked for";
-	} else if (s->engine.io != SHEAF_IO_URING) {
-		fuse->transport_reason = "no io_uring";
-	} else {
+	} else if (!fuse->transport_reason) {
 		fuse->transport_reason =
 			"the kernel does not offer FUSE-over-io_uring (Linux 6.14 and " TURN_ON ")";
 	}

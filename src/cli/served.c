@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,7 +22,10 @@
 #include "base/log.h"
 
 #define STATS_MAX_BYTES (16 << 20)
-#define CONNECTIONS	"/sys/fs/fuse/connections"
+/* An aborted server ends by itself; one that cannot is killed, and that takes as long as its last system call. */
+#define KILL_AFTER_MS 3000
+#define KILL_WAIT_MS  30000
+#define CONNECTIONS   "/sys/fs/fuse/connections"
 
 /* The child: an errno, then the text. */
 static void ask(const char *mountpoint, int out)
@@ -277,6 +281,34 @@ int sheaf_served_abort(const struct sheaf_mount *served)
 	    mount("fusectl", CONNECTIONS, "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
 		r = write_abort(served->minor);
 	return r;
+}
+
+int sheaf_process_open(pid_t pid)
+{
+	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
+bool sheaf_process_wait(int pidfd, int timeout_ms)
+{
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+	return pidfd < 0 || poll(&ended, 1, timeout_ms) > 0;
+}
+
+bool sheaf_served_kill(const struct sheaf_mount *served, pid_t *ret_pid)
+{
+	pid_t pid = sheaf_served_find_pid(served);
+	CLEANUP_CLOSE int pidfd = sheaf_process_open(pid);
+	int r = sheaf_served_abort(served);
+
+	if (r < 0)
+		sheaf_warning("%s: the connection cannot be aborted: %s", served->mountpoint,
+			      strerror(-r));
+	if (pidfd >= 0 &&
+	    (sheaf_process_is_stopped(pid) || !sheaf_process_wait(pidfd, KILL_AFTER_MS)))
+		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	*ret_pid = pid;
+	return sheaf_process_wait(pidfd, KILL_WAIT_MS);
 }
 
 int sheaf_served_clear(const struct sheaf_mount *mount)

@@ -34,6 +34,18 @@ bool sheaf_process_is_stopped(pid_t pid);
 int sheaf_served_unmount(const char *mountpoint, bool lazy);
 /** End all waits on the connection, as if its server were dead. 0 or -errno. */
 int sheaf_served_abort(const struct sheaf_mount *served);
+/**
+ * sheaf_served_kill() - end a server that does not answer, and all waits for it
+ * Aborts the connection, gives the server a moment to end by itself, then kills it. A stopped one is killed at once: with
+ * FUSE-over-io_uring the kernel hands a request over in the server's own context, so that an abort alone ends
+ * nothing that had got so far.
+ * @ret_pid: the server, 0 if it could not be found. Return: false if it is still there.
+ */
+bool sheaf_served_kill(const struct sheaf_mount *served, pid_t *ret_pid);
+/** Wait for a process by its pidfd; true when it has ended, or @pidfd is -1. */
+bool sheaf_process_wait(int pidfd, int timeout_ms);
+/** A pidfd of @pid; -1 if there is no such process. */
+int sheaf_process_open(pid_t pid);
 /** Take away a mount whose server is dead. 0 or -errno; reported. */
 int sheaf_served_clear(const struct sheaf_mount *mount);
 

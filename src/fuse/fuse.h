@@ -99,6 +99,8 @@ void sheaf_fuse_ring_reply(struct sheaf_request *request, int error, const void 
 			   size_t body_bytes);
 /** libfuse's reply to the request that this thread gave it: header and body. */
 void sheaf_fuse_ring_cold_reply(struct sheaf_request *request, const struct iovec iov[], int count);
+/** Are @slots (spares not counted) enough for an entry on each of the kernel's queues? */
+bool sheaf_fuse_ring_fits(unsigned slots, unsigned loops);
 /** Slots beyond those of entries, so that one may take the place of a slot that a stuck driver still has. */
 unsigned sheaf_fuse_ring_spares(unsigned slots);
 

@@ -73,6 +73,11 @@ static unsigned possible_cpus(void)
 	return n;
 }
 
+bool sheaf_fuse_ring_fits(unsigned slots, unsigned loops)
+{
+	return slots / loops >= possible_cpus() / loops + 1;
+}
+
 /* Map the buffer of @request's slot at the entry's address. */
 static int bind_slot(struct sheaf_ring_entry *entry, struct sheaf_request *request)
 {
