@@ -174,6 +174,19 @@ static int run(char *const argv[])
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* A device of 512-byte blocks on a disk of 4096 would have it read, change and write. 0: the kernel's choice. */
+static uint32_t device_block_size(const char *server_words)
+{
+	CLEANUP_FREE char *copy = server_words ? strdup(server_words) : NULL;
+	char *rest = copy, *word;
+	uint32_t size = 0;
+
+	while ((word = sheaf_options_next_word(&rest)))
+		if (strcmp(word, "block-size=4096") == 0 || strcmp(word, "block_size=4096") == 0)
+			size = 4096;
+	return size;
+}
+
 /* RUN_DIR/mnt-data for /mnt/data; a number after it if that is taken. */
 static char *make_folder(const char *target)
 {
@@ -336,7 +349,7 @@ static int attach_steps(struct attachment *a, const char *image, struct attach_a
 	/* An image that is not writable is served read-only; then so is the device. */
 	bool read_only = args->read_only || access(disk, W_OK) < 0;
 
-	r = sheaf_loop_attach(disk, read_only, 0, &a->device);
+	r = sheaf_loop_attach(disk, read_only, device_block_size(server_words), &a->device);
 	if (r < 0)
 		return r;
 	a->device_fd = r;
@@ -496,9 +509,16 @@ static int check_server(const struct sheaf_mount *server, const char *target, bo
 
 	if (sheaf_served_read(server->mountpoint, &text, &error) != SHEAF_SERVED_HUNG)
 		return 0;
-	if (force)
-		return sheaf_served_abort(server);
-	pid_t pid = sheaf_served_find_pid(server);
+	pid_t pid;
+
+	if (force) {
+		/* What waits for it then fails, and the rest of the way is free. */
+		if (sheaf_served_kill(server, &pid))
+			return 0;
+		sheaf_error("%s: its server (process %d) does not end", target, pid);
+		return -ETIMEDOUT;
+	}
+	pid = sheaf_served_find_pid(server);
 
 	sheaf_error("%s: its server (process %d) %s; lose what is not flushed with: sheaf detach "
 		    "--force %s",
