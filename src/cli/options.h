@@ -37,8 +37,8 @@ struct sheaf_option {
 	size_t offset; /* of the field in the command's struct */
 	int64_t min, max;
 	const struct sheaf_choice *choices; /* with min == max == 0: nothing but these */
-	const char *value;		    /* what help calls the value; NULL: made of the choices */
-	const char *help;		    /* NULL: not shown */
+	const char *value; /* what help calls the value; NULL: made of the choices */
+	const char *help;  /* NULL: not shown */
 };
 
 struct sheaf_command_line {
