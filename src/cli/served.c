@@ -276,10 +276,12 @@ int sheaf_served_abort(const struct sheaf_mount *served)
 {
 	int r = write_abort(served->minor);
 
-	/* Where nothing has mounted it yet, root can. */
+	/* Where nothing has mounted it, root can, for as long as it takes. */
 	if (r == -ENOENT &&
-	    mount("fusectl", CONNECTIONS, "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
+	    mount("fusectl", CONNECTIONS, "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0) {
 		r = write_abort(served->minor);
+		umount2(CONNECTIONS, MNT_DETACH);
+	}
 	return r;
 }
 

@@ -56,7 +56,7 @@ struct sheaf_host {
  * Return: 0; -errno of the method that failed; -EINVAL: an option, or an answer of the controller out of range.
  */
 int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_host **ret_host);
-/** Stop the controller and free everything; every slot is back (asserted, unless lost to a timeout). NULL. */
+/** Stop the controller and free everything; no loop runs any more. Slots may still be out after a timeout. NULL. */
 struct sheaf_host *sheaf_host_free(struct sheaf_host *host);
 
 /** Targets are about to be used: initialize_target_for_id and the feature questions. 0 or -errno. */
