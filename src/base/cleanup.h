@@ -21,12 +21,6 @@ static inline void sheaf_cleanup_close(int *fd)
 #define CLEANUP_CLOSE __attribute__((cleanup(sheaf_cleanup_close)))
 
 /* Take the value out, so that the scope leaves it alone. */
-#define sheaf_steal(pointer) \
-	({ \
-		__auto_type steal_ = (pointer); \
-		(pointer) = NULL; \
-		steal_; \
-	})
 #define sheaf_steal_fd(fd) \
 	({ \
 		int steal_ = (fd); \

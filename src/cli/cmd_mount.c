@@ -326,7 +326,6 @@ int sheaf_cmd_mount(int argc, char **argv)
 	if (r != SHEAF_OPTIONS_RUN)
 		return sheaf_options_exit(r);
 	set_level(&args);
-	args.serve.debug = args.debug;
 	args.serve.ready_arg = &args;
 	r = set_up(&args, &operands);
 	if (r == 0 && !args.foreground && !args.debug)

@@ -40,7 +40,6 @@ struct sheaf_serve_options {
 	uint32_t timeout_ms; /* default 30000 */
 	bool force_share;
 	char *fuse_options; /* more options for libfuse, comma-separated, or NULL */
-	bool debug;
 	/* Called once, after the mount's first successful READ. */
 	int (*ready)(void *arg);
 	void *ready_arg;

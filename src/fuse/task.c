@@ -22,7 +22,7 @@ enum {
 #define UNMAP_LIST_BYTES 24
 #define LBA_STATUS_BYTES (8 + 16)
 
-/* INFO: a disk whose VPD page names no limit takes what a slot holds. */
+/* A disk whose VPD page names no limit takes what a slot holds. */
 uint64_t sheaf_task_longest(const struct sheaf_request *request)
 {
 	const struct sheaf_unit *unit = &request->file->unit;
