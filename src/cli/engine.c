@@ -12,22 +12,12 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "cli/placement.h"
+#include "cli/priority.h"
 
 /* More front loops than this compete for requests more than they serve. */
 #define FRONTS_AUTO_MAX 4
 /* Operations of a front loop at a time: a read, a reply and an image access a slot. */
 #define OPS_PER_SLOT 2
-
-/*
- * SCHED_BATCH has no wake-up preemption: the first request of a burst does not throw its submitter off the CPU, so
- * the burst is there as a whole when we look.
- */
-static void let_bursts_gather(void)
-{
-	const struct sched_param param = { 0 };
-
-	sched_setscheduler(0, SCHED_BATCH, &param);
-}
 
 static void name_thread(const char *kind, unsigned index)
 {
@@ -40,12 +30,16 @@ static void name_thread(const char *kind, unsigned index)
 static void *worker_main(void *arg)
 {
 	struct sheaf_engine_loop *w = arg;
+	struct sheaf_priority priority;
 	int r = 0;
 
 	name_thread("sheaf-work", w->index);
-	let_bursts_gather();
-	while (r == 0 && !atomic_load(&w->engine->workers_stop))
+	sheaf_priority_init(&priority);
+	while (r == 0 && !atomic_load(&w->engine->workers_stop)) {
 		r = sheaf_loop_turn(w->loop, true);
+		sheaf_priority_turn(&priority, sheaf_loop_now(w->loop));
+	}
+	sheaf_priority_finish(&priority);
 	if (r < 0)
 		sheaf_error("worker %u: %s", w->index, strerror(-r));
 	return NULL;
@@ -75,10 +69,10 @@ static void *front_main(void *arg)
 	struct sheaf_engine *engine = f->engine;
 	struct sheaf_queue *queue = engine->host->queues[f->index];
 	struct sheaf_placement placement;
+	struct sheaf_priority priority;
 	int r = 0;
 
 	name_thread("sheaf-front", f->index);
-	let_bursts_gather();
 	if (f->index == 0) {
 		engine->unit_count = sheaf_probe(queue, engine->units);
 		sem_post(&engine->probed);
@@ -88,11 +82,14 @@ static void *front_main(void *arg)
 	if (engine->cancelled)
 		return NULL;
 	sheaf_placement_init(&placement, engine->fuse->over_uring ? (int)f->index : -1);
+	sheaf_priority_init(&priority);
 	sheaf_fuse_queue_start(f->fq);
 	while (r == 0 && !(atomic_load(&engine->fuse->ended) && f->fq->active == 0)) {
 		r = sheaf_loop_turn(f->loop, true);
 		sheaf_placement_turn(&placement, queue);
+		sheaf_priority_turn(&priority, sheaf_loop_now(f->loop));
 	}
+	sheaf_priority_finish(&priority);
 	if (r < 0) {
 		sheaf_error("front loop %u: %s", f->index, strerror(-r));
 		atomic_store(&engine->fuse->ended, true);

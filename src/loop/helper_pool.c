@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -68,7 +69,10 @@ static int do_call(const struct sheaf_op *op)
 static void *helper_main(void *arg)
 {
 	struct sheaf_helper_pool *pool = arg;
+	const struct sched_param param = { 0 };
 
+	/* A loop's thread may run under SCHED_IDLE, which is inherited. Who blocks in a filesystem needs no such favour. */
+	sched_setscheduler(0, SCHED_OTHER, &param);
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
 		struct sheaf_op *op;
