@@ -8,6 +8,8 @@
  */
 #include "scsi/cdb.h"
 
+#include <string.h>
+
 #include "base/bits.h"
 #include "scsi/lu_impl.h"
 
@@ -263,9 +265,24 @@ enum sheaf_cdb_verdict sheaf_cdb_find(const uint8_t *cdb, unsigned size,
 	return SHEAF_CDB_BAD_FIELD;
 }
 
+/*
+ * In two words, as this runs for every command. Bytes past the command's length may make it say yes; then
+ * sheaf_cdb_check_usage() looks closer.
+ */
+static bool may_be_forbidden(const struct sheaf_cdb_command *command, const uint8_t *cdb)
+{
+	uint64_t set[2], allowed[2];
+
+	memcpy(set, cdb, sizeof(set));
+	memcpy(allowed, command->usage, sizeof(allowed));
+	return (set[0] & ~allowed[0]) | (set[1] & ~allowed[1]);
+}
+
 bool sheaf_cdb_check_usage(const struct sheaf_cdb_command *command, const uint8_t *cdb,
 			   uint16_t *ret_byte, int8_t *ret_bit)
 {
+	if (!may_be_forbidden(command, cdb))
+		return true;
 	for (unsigned i = 1; i < command->length; i++) {
 		unsigned wrong = cdb[i] & (uint8_t)~command->usage[i];
 		if (wrong) {
@@ -279,11 +296,22 @@ bool sheaf_cdb_check_usage(const struct sheaf_cdb_command *command, const uint8_
 
 static uint64_t field(const uint8_t *cdb, struct sheaf_cdb_place place)
 {
-	uint64_t v = 0;
+	const uint8_t *p = cdb + place.byte;
 
-	for (unsigned i = 0; i < place.size; i++)
-		v = v << 8 | cdb[place.byte + i];
-	return v;
+	switch (place.size) {
+	case 8:
+		return sheaf_get_be64(p);
+	case 4:
+		return sheaf_get_be32(p);
+	case 3:
+		return sheaf_get_be24(p);
+	case 2:
+		return sheaf_get_be16(p);
+	case 1:
+		return *p;
+	default:
+		return 0;
+	}
 }
 
 uint64_t sheaf_cdb_lba(const struct sheaf_cdb_command *command, const uint8_t *cdb)

@@ -71,7 +71,7 @@ enum sheaf_cdb_verdict sheaf_cdb_find(const uint8_t *cdb, unsigned size,
 				      uint16_t *ret_byte, int8_t *ret_bit);
 /**
  * Whether only bits of the usage mask are set; *ret_byte and *ret_bit name the first (highest)
- * that is not.
+ * that is not. @cdb: SHEAF_CDB_MAX bytes can be read; those past the command's length count for nothing.
  */
 bool sheaf_cdb_check_usage(const struct sheaf_cdb_command *command, const uint8_t *cdb,
 			   uint16_t *ret_byte, int8_t *ret_bit);

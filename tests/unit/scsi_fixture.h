@@ -65,7 +65,11 @@ static struct sheaf_store *fake_free(struct sheaf_store *store)
 	return NULL;
 }
 
-static const struct sheaf_store_ops fake_ops = { "fake", fake_submit, fake_free };
+static const struct sheaf_store_ops fake_ops = {
+	.name = "fake",
+	.submit = fake_submit,
+	.free = fake_free,
+};
 
 static inline struct fake_store *fake_create(uint64_t size)
 {

@@ -125,6 +125,24 @@ START_TEST(every_bit_is_allowed_or_refused_as_laid_out)
 }
 END_TEST
 
+START_TEST(bytes_past_the_length_count_for_nothing)
+{
+	const struct sheaf_cdb_command *command = NULL;
+	uint8_t cdb[16];
+	uint64_t lba;
+	uint32_t count;
+	uint16_t byte;
+	int8_t bit;
+
+	make((unsigned)_i, cdb, &lba, &count);
+	memset(cdb + rows[_i].size, 0xff, sizeof(cdb) - rows[_i].size);
+	ck_assert_int_eq(sheaf_cdb_find(cdb, rows[_i].size, &command, &byte, &bit), SHEAF_CDB_OK);
+	ck_assert_uint_eq(sheaf_cdb_lba(command, cdb), lba);
+	ck_assert_uint_eq(sheaf_cdb_count(command, cdb), count);
+	ck_assert(sheaf_cdb_check_usage(command, cdb, &byte, &bit));
+}
+END_TEST
+
 START_TEST(another_length_is_no_such_command)
 {
 	const struct sheaf_cdb_command *command = NULL;
@@ -223,6 +241,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, command_is_found_and_decoded_as_the_standard_lays_it_out, 0, ROWS);
 	tcase_add_loop_test(tc, every_bit_is_allowed_or_refused_as_laid_out, 0, ROWS);
+	tcase_add_loop_test(tc, bytes_past_the_length_count_for_nothing, 0, ROWS);
 	tcase_add_loop_test(tc, another_length_is_no_such_command, 0, ROWS);
 	tcase_add_test(tc, opcodes_beyond_the_table_are_refused);
 	tcase_add_test(tc, unknown_service_action_is_a_bad_field);
