@@ -22,19 +22,24 @@
 struct disk_context {
 	struct sheaf_disk *disk;
 	struct sheaf_context *context;
+	struct sheaf_loop *loop;
 	uint16_t done[SHEAF_BUNDLE_MAX];
 	uint16_t done_count;
 };
 
-/* One a slot. Task management looks at the atomics from other threads. */
+/*
+ * One a slot. Task management looks at the atomics from other threads: it acquires tag, so that lun is of that task or a later
+ * one. A tag that it sees too late is of a task that it need not know yet; an abort that the context sees too late
+ * is of a task that ended meanwhile. So no order with other memory is wanted, which would cost each task two locked instructions.
+ */
 struct disk_task {
 	struct sheaf_lu_task lt;
 	struct disk_context *context;
+	_Atomic uint64_t tag; /* W: context, release; R: task management, acquire; 0: not in flight */
+	_Atomic uint64_t lun; /* W: context; R: task management */
+	_Atomic uint64_t aborted_tag; /* W: task management; R: context */
 	sheaf_action action; /* single-task mode */
 	struct sheaf_response response; /* single-task mode */
-	_Atomic uint64_t tag;		/* W: context; 0: not in flight */
-	_Atomic uint64_t lun;
-	_Atomic uint64_t aborted_tag; /* W: task management; R: context; of a task that ended meanwhile: no matter */
 };
 
 struct sheaf_disk {
@@ -175,6 +180,7 @@ static int create_context(void *controller, struct sheaf_context *context, void 
 		return -ENOMEM;
 	dc->disk = controller;
 	dc->context = context;
+	dc->loop = sheaf_context_loop(context);
 	*ret_private = dc;
 	return 0;
 }
@@ -242,8 +248,9 @@ static void task_done(struct sheaf_lu_task *lt)
 	struct disk_task *t = (struct disk_task *)((char *)lt - offsetof(struct disk_task, lt));
 	struct disk_context *dc = t->context;
 
-	atomic_store(&t->tag, 0);
-	if (atomic_load(&t->aborted_tag) == lt->task.task_tag_identifier)
+	atomic_store_explicit(&t->tag, 0, memory_order_relaxed);
+	if (atomic_load_explicit(&t->aborted_tag, memory_order_relaxed) ==
+	    lt->task.task_tag_identifier)
 		complete_aborted(lt->response);
 	if (!dc->disk->commands) {
 		sheaf_parallel_task_completion(dc->context, t->action, lt->response);
@@ -276,9 +283,9 @@ static void execute(struct disk_context *dc, struct disk_task *t)
 	uint64_t lun = lun_number(lt->task.logical_unit_bytes);
 
 	t->context = dc;
-	atomic_store(&t->lun, lun);
-	atomic_store(&t->tag, lt->task.task_tag_identifier);
-	lt->loop = sheaf_context_loop(dc->context);
+	atomic_store_explicit(&t->lun, lun, memory_order_relaxed);
+	atomic_store_explicit(&t->tag, lt->task.task_tag_identifier, memory_order_release);
+	lt->loop = dc->loop;
 	lt->done = task_done;
 	if (lt->task.target_id != 0 ||
 	    !sheaf_range_within(lt->task.buffer_iovm_addr, lt->task.requested_transfer_count,
