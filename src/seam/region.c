@@ -12,20 +12,8 @@
 #include "base/bits.h"
 #include "seam/lane.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SHEAF_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SHEAF_ASAN 1
-#endif
-#endif
-#ifdef SHEAF_ASAN
+#ifdef SHEAF_VIEW_GUARD
 #include <sanitizer/asan_interface.h>
-#define poison(p, n) __asan_poison_memory_region((p), (n))
-#define unpoison(p, n) __asan_unpoison_memory_region((p), (n))
-#else
-#define poison(p, n) ((void)(p), (void)(n))
-#define unpoison(p, n) ((void)(p), (void)(n))
 #endif
 
 #define PAGE 4096
@@ -86,21 +74,25 @@ void sheaf_view_unmap(struct sheaf_view *view)
 {
 	if (!view->base)
 		return;
-	unpoison(view->base, view->geometry.bytes);
+#ifdef SHEAF_VIEW_GUARD
+	__asan_unpoison_memory_region(view->base, view->geometry.bytes);
+#endif
 	munmap(view->base, view->geometry.bytes);
 	view->base = NULL;
 }
 
+#ifdef SHEAF_VIEW_GUARD
 void sheaf_view_give(const struct sheaf_view *view, uint32_t slot)
 {
-	poison(&view->commands[slot], sizeof(struct sheaf_task));
-	poison(&view->responses[slot], sizeof(struct sheaf_response));
-	poison(sheaf_view_buffer(view, slot), view->geometry.buffer_stride);
+	__asan_poison_memory_region(&view->commands[slot], sizeof(struct sheaf_task));
+	__asan_poison_memory_region(&view->responses[slot], sizeof(struct sheaf_response));
+	__asan_poison_memory_region(sheaf_view_buffer(view, slot), view->geometry.buffer_stride);
 }
 
 void sheaf_view_take(const struct sheaf_view *view, uint32_t slot)
 {
-	unpoison(&view->commands[slot], sizeof(struct sheaf_task));
-	unpoison(&view->responses[slot], sizeof(struct sheaf_response));
-	unpoison(sheaf_view_buffer(view, slot), view->geometry.buffer_stride);
+	__asan_unpoison_memory_region(&view->commands[slot], sizeof(struct sheaf_task));
+	__asan_unpoison_memory_region(&view->responses[slot], sizeof(struct sheaf_response));
+	__asan_unpoison_memory_region(sheaf_view_buffer(view, slot), view->geometry.buffer_stride);
 }
+#endif
