@@ -36,6 +36,11 @@ int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_que
 	queue->first_slot = (uint16_t)(index * n);
 	queue->slot_count = (uint16_t)n;
 	queue->timeout_ns = host->options.timeout_ms * 1000000ull;
+	queue->blank = (struct sheaf_task){
+		.version = SHEAF_TASK_VERSION,
+		.task_attribute = SHEAF_ATTRIBUTE_SIMPLE,
+		.timeout_in_milli_sec = host->options.timeout_ms,
+	};
 	queue->slots = calloc(n, sizeof(*queue->slots));
 	queue->free_slots = calloc(n, sizeof(*queue->free_slots));
 	queue->gathered = calloc(n, sizeof(*queue->gathered));
@@ -122,11 +127,8 @@ struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot)
 	struct sheaf_task *task = &queue->host->view.commands[slot];
 
 	assert(sheaf_slot_state(queue, slot)->owner == SHEAF_SLOT_HOST);
-	memset(task, 0, sizeof(*task));
-	task->version = SHEAF_TASK_VERSION;
+	*task = queue->blank;
 	task->buffer_iovm_addr = sheaf_view_buffer_offset(&queue->host->view, slot);
-	task->task_attribute = SHEAF_ATTRIBUTE_SIMPLE;
-	task->timeout_in_milli_sec = queue->host->options.timeout_ms;
 	return task;
 }
 
@@ -168,8 +170,6 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	state->generation++;
 	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
 	state->requested = task->requested_transfer_count;
-	state->deadline_ns =
-		queue->timeout_ns ? sheaf_loop_now(queue->loop) + queue->timeout_ns : 0;
 	task->controller_task_identifier = state->identifier;
 	task->task_tag_identifier = state->identifier;
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
@@ -205,19 +205,27 @@ static void ring_if_asleep(struct sheaf_queue *queue, struct sheaf_queue_lane *l
 	sheaf_count_add(&queue->stats.doorbells, 1);
 }
 
-static void hand_over(struct sheaf_queue *queue, uint16_t slot)
+/* Of tasks that are handed over now; the turn in which they were started. */
+static uint64_t deadline(const struct sheaf_queue *queue)
+{
+	return queue->timeout_ns ? sheaf_loop_now(queue->loop) + queue->timeout_ns : 0;
+}
+
+static void hand_over(struct sheaf_queue *queue, uint16_t slot, uint64_t deadline_ns)
 {
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);
+	sheaf_slot_state(queue, slot)->deadline_ns = deadline_ns;
 	sheaf_view_give(&queue->host->view, slot);
 }
 
 static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n)
 {
 	struct sheaf_queue_lane *lane = NULL;
+	uint64_t deadline_ns = deadline(queue);
 	uint32_t worker = 0;
 
 	for (uint16_t i = 0; i < n; i++)
-		hand_over(queue, slots[i]);
+		hand_over(queue, slots[i], deadline_ns);
 	count_bundle(queue, n);
 	if (queue->host->workers == 0) {
 		queue->port.bundle(queue->port.arg, slots, n);
@@ -241,7 +249,7 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot)
 {
 	struct sheaf_task task = queue->host->view.commands[slot];
 
-	hand_over(queue, slot);
+	hand_over(queue, slot, deadline(queue));
 	count_bundle(queue, 1);
 	if (queue->host->workers == 0) {
 		enum sheaf_service_response r = queue->port.single(queue->port.arg, &task, slot);

@@ -96,7 +96,7 @@ struct sheaf_slot_state {
 	uint32_t worker; /* whose lane it went to */
 	uint64_t identifier;
 	uint64_t requested; /* bytes */
-	uint64_t deadline_ns; /* 0: none */
+	uint64_t deadline_ns; /* since it was handed over; 0: none */
 	/* QUARANTINED: what of the two that end it has happened. */
 	bool returned; /* the controller gave it back */
 	bool put;      /* the client is done with it */
@@ -122,6 +122,7 @@ struct sheaf_queue {
 	uint16_t *gathered;
 	uint16_t gathered_count;
 	uint64_t timeout_ns;
+	struct sheaf_task blank; /* what a command is before its CDB; copying it is quicker than zeroing */
 	bool tick_armed;
 	struct sheaf_op tick;
 	struct sheaf_loop_hook hook;
