@@ -123,7 +123,11 @@ static struct sheaf_store *none_free(struct sheaf_store *store)
 	return NULL;
 }
 
-static const struct sheaf_store_ops none_ops = { "none", none_submit, none_free };
+static const struct sheaf_store_ops none_ops = {
+	.name = "none",
+	.submit = none_submit,
+	.free = none_free,
+};
 
 static struct sheaf_store *make_store(unsigned kind)
 {
