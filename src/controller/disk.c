@@ -30,7 +30,7 @@ struct disk_context {
 /*
  * One a slot. Task management looks at the atomics from other threads: it acquires tag, so that lun is of that task or a later
  * one. A tag that it sees too late is of a task that it need not know yet; an abort that the context sees too late
- * is of a task that ended meanwhile. So no order with other memory is wanted, which would cost each task two locked instructions.
+ * is of a task that ended meanwhile. So no order with other memory is wanted, which would cost each task three locked instructions.
  */
 struct disk_task {
 	struct sheaf_lu_task lt;
