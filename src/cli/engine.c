@@ -81,12 +81,12 @@ static void *front_main(void *arg)
 		;
 	if (engine->cancelled)
 		return NULL;
-	sheaf_placement_init(&placement, engine->fuse->over_uring ? (int)f->index : -1);
+	sheaf_placement_init(&placement);
 	sheaf_priority_init(&priority);
 	sheaf_fuse_queue_start(f->fq);
 	while (r == 0 && !(atomic_load(&engine->fuse->ended) && f->fq->active == 0)) {
 		r = sheaf_loop_turn(f->loop, true);
-		sheaf_placement_turn(&placement, queue);
+		sheaf_placement_turn(&placement, f->fq);
 		sheaf_priority_turn(&priority, sheaf_loop_now(f->loop));
 	}
 	sheaf_priority_finish(&priority);

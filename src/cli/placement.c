@@ -2,48 +2,45 @@
 /* placement.c - see placement.h */
 #include "cli/placement.h"
 
-#include "base/counter.h"
-
-/* Looked at once in so many turns; between the two means nothing changes, so that a mixed load does not toggle. */
+/* Looked at once in so many turns. */
 #define TURNS 64
-#define MEAN_SHALLOW 1.25
-#define MEAN_DEEP 2.0
+/* Between the two nothing changes, so that a mixed load does not toggle. */
+#define SHALLOW 1
+#define DEEP 3
 
-void sheaf_placement_init(struct sheaf_placement *placement, int cpu)
+void sheaf_placement_init(struct sheaf_placement *placement)
 {
-	*placement = (struct sheaf_placement){ .cpu = cpu };
-	if (sched_getaffinity(0, sizeof(placement->all), &placement->all) < 0 ||
-	    (cpu >= 0 && (cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &placement->all))))
-		placement->cpu = -1;
+	*placement = (struct sheaf_placement){ .cpu = -1 };
+	placement->fixed = sched_getaffinity(0, sizeof(placement->all), &placement->all) < 0;
 }
 
-static void move(struct sheaf_placement *placement, bool pin)
+/* @cpu: -1: to wherever the process may run. */
+static void move(struct sheaf_placement *placement, int cpu)
 {
-	cpu_set_t own;
+	cpu_set_t one;
 
-	CPU_ZERO(&own);
-	CPU_SET(placement->cpu, &own);
-	if (sched_setaffinity(0, sizeof(own), pin ? &own : &placement->all) == 0)
-		placement->pinned = pin;
+	if (cpu == placement->cpu || cpu >= CPU_SETSIZE ||
+	    (cpu >= 0 && !CPU_ISSET(cpu, &placement->all)))
+		return;
+	CPU_ZERO(&one);
+	if (cpu >= 0)
+		CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), cpu >= 0 ? &one : &placement->all) == 0)
+		placement->cpu = cpu;
 	else
-		placement->cpu = -1; /* a cpuset that changed: let it be */
+		placement->fixed = true; /* a cpuset that changed: let it be */
 }
 
-void sheaf_placement_turn(struct sheaf_placement *placement, const struct sheaf_queue *queue)
+void sheaf_placement_turn(struct sheaf_placement *placement, struct sheaf_fuse_queue *fq)
 {
-	uint64_t bundles, tasks;
-	double mean;
+	unsigned peak = fq->active_peak;
 
-	if (placement->cpu < 0 || ++placement->turns < TURNS)
+	if (placement->fixed || ++placement->turns < TURNS)
 		return;
-	bundles = sheaf_count_get(&queue->stats.requests.count) - placement->bundles;
-	tasks = sheaf_count_get(&queue->stats.requests.tasks) - placement->tasks;
 	placement->turns = 0;
-	placement->bundles += bundles;
-	placement->tasks += tasks;
-	if (bundles == 0)
-		return;
-	mean = (double)tasks / (double)bundles;
-	if (placement->pinned ? mean > MEAN_DEEP : mean < MEAN_SHALLOW)
-		move(placement, !placement->pinned);
+	fq->active_peak = fq->active;
+	if (peak >= DEEP)
+		move(placement, -1);
+	else if (peak == SHALLOW)
+		move(placement, sheaf_fuse_submitter_cpu(fq));
 }

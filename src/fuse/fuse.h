@@ -54,6 +54,8 @@ struct sheaf_fuse_queue {
 	unsigned reads_wanted, reads_failed; /* of the last round */
 	unsigned batch;			     /* reads to issue in a round */
 	unsigned active; /* requests that are not answered yet */
+	unsigned active_peak; /* the most at a time since placement.c looked last */
+	struct sheaf_request *last; /* the last request that came: who submits, and where */
 	bool stopped;
 	uint8_t *cold; /* a request for libfuse, laid out linearly */
 	/* FUSE-over-io_uring's: */
@@ -73,10 +75,26 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 void sheaf_fuse_queue_start(struct sheaf_fuse_queue *fq);
 struct sheaf_fuse_queue *sheaf_fuse_queue_free(struct sheaf_fuse_queue *fq);
 
+/** The CPU that the last request was submitted on, as far as is known; -1: not. Thread: the queue's loop. */
+int sheaf_fuse_submitter_cpu(const struct sheaf_fuse_queue *fq);
+
 static inline struct sheaf_request *sheaf_fuse_request(struct sheaf_fuse_queue *fq, uint16_t slot)
 {
 	return &fq->requests[slot - fq->queue->first_slot];
 }
+
+/** For the transports: a request came that is to be answered. */
+static inline void sheaf_fuse_came(struct sheaf_request *request)
+{
+	struct sheaf_fuse_queue *fq = request->fq;
+
+	fq->last = request;
+	if (++fq->active > fq->active_peak)
+		fq->active_peak = fq->active;
+}
+
+/** transport_uring.c: the CPU of the kernel's queue that @entry's requests come from. */
+int sheaf_fuse_ring_cpu(const struct sheaf_ring_entry *entry);
 
 /** Send request's reply: error 0 or a negative errno; out_iov[1] holds @body_bytes. Then its slot is free. */
 void sheaf_transport_reply(struct sheaf_request *request, int error, const void *body,

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -101,7 +102,7 @@ static void dispatch(struct sheaf_request *request, size_t length)
 		return;
 	}
 	if (header->opcode == FUSE_INTERRUPT || sheaf_request_is_hot(request->fq, request))
-		request->fq->active++; /* until reply_done() */
+		sheaf_fuse_came(request); /* until reply_done() */
 	if (header->opcode == FUSE_INTERRUPT)
 		sheaf_transport_reply(request, -ENOSYS, NULL, 0); /* no more, please */
 	else if (sheaf_request_is_hot(request->fq, request))
@@ -168,6 +169,39 @@ static void reply_done(struct sheaf_op *op, int result)
 	if (--request->fq->active == 0 && atomic_load(&request->fq->fuse->ended))
 		sheaf_loop_wake(request->fq->loop); /* whoever waits for the last looks between turns */
 	sheaf_queue_put(request->fq->queue, request->slot);
+}
+
+/* Who submits */
+
+/* The thread's last CPU, or -1: proc(5), field 39 of stat; the name in field 2 may hold spaces and brackets. */
+static int thread_cpu(uint32_t tid)
+{
+	char path[32], text[1024], *at;
+	FILE *in;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", tid);
+	in = fopen(path, "re");
+	if (!in)
+		return -1;
+	n = fread(text, 1, sizeof(text) - 1, in);
+	fclose(in);
+	text[n] = '\0';
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 39; field++)
+		at = strchr(at + 1, ' ');
+	return at ? atoi(at) : -1;
+}
+
+int sheaf_fuse_submitter_cpu(const struct sheaf_fuse_queue *fq)
+{
+	const struct sheaf_request *request = fq->last;
+
+	if (!request)
+		return -1;
+	/* The header's pid is a thread's id; 0 where its PID namespace is not ours. */
+	return request->entry ? sheaf_fuse_ring_cpu(request->entry) :
+				thread_cpu(sheaf_request_header(request)->pid);
 }
 
 /* The loop's hook */

@@ -78,6 +78,11 @@ bool sheaf_fuse_ring_fits(unsigned slots, unsigned loops)
 	return slots / loops >= possible_cpus() / loops + 1;
 }
 
+int sheaf_fuse_ring_cpu(const struct sheaf_ring_entry *entry)
+{
+	return entry->queue_id;
+}
+
 /* Map the buffer of @request's slot at the entry's address. */
 static int bind_slot(struct sheaf_ring_entry *entry, struct sheaf_request *request)
 {
@@ -132,7 +137,7 @@ static void dispatch(struct sheaf_ring_entry *entry)
 	memcpy(request->head + sizeof(*header), entry->headers->operation,
 	       sizeof(request->head) - sizeof(*header));
 	entry->command.commit_id = entry->headers->entry.commit_id;
-	request->fq->active++;
+	sheaf_fuse_came(request);
 	if (payload > SHEAF_MAX_WRITE + SHEAF_BUFFER_MARGIN ||
 	    header->len < sizeof(*header) + payload ||
 	    header->len - sizeof(*header) - payload > sizeof(entry->headers->operation))
