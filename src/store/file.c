@@ -3,6 +3,7 @@
  * file.c - the work of a file store: each io is a few operations on the loop, one after another
  *
  *   READ, WRITE:    transfer ... transfer   (short ones go on)  [-> fdatasync, where RWF_DSYNC is refused] -> done
+ *                   or, where the image is mapped: copy -> done
  *   DISCARD, ZERO:  fallocate -> done, or, refused: transfer of zeros, as for WRITE
  *   FLUSH:          fdatasync -> done          STATUS: lseek on a helper thread -> done
  *
@@ -90,6 +91,13 @@ static void flushed(struct sheaf_op *op, int result)
 	finished(op, result);
 }
 
+static int sync_now(const struct sheaf_file_store *file)
+{
+	int err = fdatasync(file->fd) < 0 ? -errno : 0;
+
+	return err || !file->map ? err : sheaf_file_map_settle(file->map);
+}
+
 /* fdatasync, then done. */
 static void sync_and_finish(struct sheaf_store_io *io)
 {
@@ -102,7 +110,7 @@ static void sync_and_finish(struct sheaf_store_io *io)
 	}
 	io->loop_op.done = flushed;
 	if (file->in_memory)
-		sheaf_loop_ready(io->loop, &io->loop_op, fdatasync(file->fd) < 0 ? -errno : 0);
+		sheaf_loop_ready(io->loop, &io->loop_op, sync_now(file));
 	else
 		sheaf_loop_fsync(io->loop, &io->loop_op, file->fd, true);
 }
@@ -166,17 +174,26 @@ static int transfer_flags(const struct sheaf_store_io *io)
 		       : 0;
 }
 
+/* A system call for what could not be copied; the map learns from it. */
 static int transfer_now(const struct sheaf_store_io *io, int flags)
 {
+	struct sheaf_file_map *map = file_of(io)->map;
+	uint64_t watched = map ? sheaf_file_map_watch(map) : 0;
 	int fd = file_of(io)->fd;
-	off_t offset = (off_t)image_offset(io);
+	uint64_t offset = image_offset(io);
 	ssize_t n;
 
 	if (io->op == SHEAF_STORE_READ)
-		n = preadv2(fd, &io->iov, 1, offset, flags);
+		n = preadv2(fd, &io->iov, 1, (off_t)offset, flags);
 	else
-		n = pwritev2(fd, &io->iov, 1, offset, flags);
-	return n < 0 ? -errno : (int)n;
+		n = pwritev2(fd, &io->iov, 1, (off_t)offset, flags);
+	if (n < 0)
+		return -errno;
+	if (map && n > 0 && io->op == SHEAF_STORE_READ)
+		sheaf_file_map_look(map, offset, (size_t)n);
+	else if (map && n > 0)
+		sheaf_file_map_wrote(map, watched, offset, (size_t)n);
+	return (int)n;
 }
 
 /* One operation, for as much of the rest as one operation may move. */
@@ -237,10 +254,27 @@ static void transferred(struct sheaf_op *op, int result)
 		transfer(io);
 }
 
+/* True if the image's mapping could serve it. */
+static bool copy(const struct sheaf_store_io *io)
+{
+	struct sheaf_file_map *map = file_of(io)->map;
+
+	if (!map || io->fua)
+		return false;
+	if (io->op == SHEAF_STORE_READ)
+		return sheaf_file_map_read(map, image_offset(io), io->data, io->length);
+	return sheaf_file_map_write(map, image_offset(io), io->data, io->length);
+}
+
 static void read_or_write(struct sheaf_store_io *io)
 {
 	int err;
 
+	if (copy(io)) {
+		io->moved = io->length;
+		finish_later(io, 0);
+		return;
+	}
 	io->iov.iov_base = io->data;
 	err = bounce_begin(io);
 	if (err) {
@@ -272,7 +306,10 @@ static atomic_bool *clear_refused(const struct sheaf_store_io *io)
 static void cleared(struct sheaf_op *op, int result)
 {
 	struct sheaf_store_io *io = io_of(op);
+	struct sheaf_file_map *map = file_of(io)->map;
 
+	if (map)
+		sheaf_file_map_clear_end(map);
 	if (result == -EINTR) {
 		clear_range(io);
 		return;
@@ -295,6 +332,8 @@ static void clear_range(struct sheaf_store_io *io)
 		write_zeros(io);
 		return;
 	}
+	if (file_of(io)->map)
+		sheaf_file_map_clear_begin(file_of(io)->map, image_offset(io), io->length);
 	io->loop_op.done = cleared;
 	sheaf_loop_fallocate(io->loop, &io->loop_op, file_of(io)->fd, mode, image_offset(io),
 			     io->length);
@@ -376,10 +415,19 @@ static void submit(struct sheaf_store *store, struct sheaf_loop *loop, struct sh
 		start(io);
 }
 
+static void trim(struct sheaf_store *store)
+{
+	struct sheaf_file_map *map = ((struct sheaf_file_store *)store)->map;
+
+	if (map)
+		sheaf_file_map_trim(map);
+}
+
 static struct sheaf_store *free_file(struct sheaf_store *store)
 {
 	struct sheaf_file_store *file = (struct sheaf_file_store *)store;
 
+	sheaf_file_map_free(file->map);
 	if (file->zeros)
 		munmap(file->zeros, SHEAF_FILE_ZEROS_BYTES);
 	if (file->fd >= 0)
@@ -392,5 +440,6 @@ static struct sheaf_store *free_file(struct sheaf_store *store)
 const struct sheaf_store_ops sheaf_file_store_ops = {
 	.name = "file",
 	.submit = submit,
+	.trim = trim,
 	.free = free_file,
 };

@@ -454,6 +454,20 @@ static int map_zeros(struct sheaf_file_store *file)
 	return 0;
 }
 
+/* An image in memory is copied from and to where it is, if it can be mapped. Direct I/O was asked for: then not. */
+static void map_image(const struct opening *o)
+{
+	struct sheaf_file_store *file = o->file;
+	int err;
+
+	if (!file->in_memory || file->store.direct)
+		return;
+	err = sheaf_file_map_create(file->fd, file->offset, file->store.size_bytes,
+				    !file->store.read_only, &file->map);
+	if (err)
+		sheaf_debug("%s: not mapped: %s", o->path, strerror(-err));
+}
+
 static int learn(struct opening *o)
 {
 	int err = map_zeros(o->file);
@@ -467,6 +481,7 @@ static int learn(struct opening *o)
 	if (err)
 		return err;
 	o->file->in_memory = is_in_memory(o);
+	map_image(o);
 	o->file->store.can_discard = can_discard(o);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef SHEAF_FILE_STORE_H
 #define SHEAF_FILE_STORE_H
 
+#include "store/file_map.h"
 #include "store/store.h"
 
 #include <stdatomic.h>
@@ -16,6 +17,7 @@ struct sheaf_file_store {
 	uint64_t offset;	  /* where the store begins in the image */
 	/* In memory and without non-blocking reads (tmpfs): a call is faster than any ring, and never waits. */
 	bool in_memory;
+	struct sheaf_file_map *map; /* of an image in memory; NULL: none */
 	uint32_t memory_alignment; /* of data pointers with O_DIRECT; a power of two, 1 without */
 	void *zeros; /* SHEAF_FILE_ZEROS_BYTES that are never written: no memory is behind them */
 	/* What the image's filesystem refused once. W, R: any loop, relaxed: who comes late tries once more. */

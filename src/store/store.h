@@ -50,6 +50,8 @@ struct sheaf_store_io {
 struct sheaf_store_ops {
 	const char *name;
 	void (*submit)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
+	/* Optional: nobody uses the store for a while, give memory back that can be had again. Thread: any, at any time. */
+	void (*trim)(struct sheaf_store *store);
 	struct sheaf_store *(*free)(struct sheaf_store *store);
 };
 
@@ -97,6 +99,13 @@ static inline void sheaf_store_submit(struct sheaf_store *store, struct sheaf_lo
 	io->store = store;
 	io->loop = loop;
 	store->ops->submit(store, loop, io);
+}
+
+/** A good moment to give memory back: nobody has used @store for a while. Thread: any, at any time. */
+static inline void sheaf_store_trim(struct sheaf_store *store)
+{
+	if (store->ops->trim)
+		store->ops->trim(store);
 }
 
 /** Free a store with no io in flight; NULL is allowed. Returns NULL. */
