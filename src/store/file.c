@@ -28,11 +28,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Results are ints. */
 #define TRANSFER_BYTES_MAX (UINT64_C(1) << 30)
 #define SECTOR_BYTES	   512
+/* A write that took longer had to wait; of 1 MiB it takes 0.3 ms without. */
+#define CALL_LONG_NS UINT64_C(2000000)
+#define NO_CALLS_NS  UINT64_C(500000000)
+#define WAIT_WEIGHT  32 /* calls until one wait is forgotten */
 
 static struct sheaf_store_io *io_of(struct sheaf_op *op)
 {
@@ -196,6 +201,50 @@ static int transfer_now(const struct sheaf_store_io *io, int flags)
 	return (int)n;
 }
 
+static uint64_t clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* True if a call that took @ns is the one too many that had to wait, and not just been preempted. */
+static bool waits_too_often(struct sheaf_file_store *file, uint64_t ns)
+{
+	int waits = atomic_load_explicit(&file->waits, memory_order_relaxed);
+	bool waited = ns > CALL_LONG_NS;
+
+	if (waited || waits > 0)
+		atomic_store_explicit(&file->waits, waited ? waits + WAIT_WEIGHT : waits - 1,
+				      memory_order_relaxed);
+	return waited && waits > 0;
+}
+
+/*
+ * Into the page cache, where a call takes microseconds, unless it has to wait: for the journal, or because too much is
+ * dirty. When that happens twice within few calls, the next are io_uring's for a while, whose threads may wait without
+ * holding up the loop. (Measured: doc/architecture.md, "The logical unit and its stores".)
+ */
+static bool write_by_call(struct sheaf_store_io *io, int flags)
+{
+	struct sheaf_file_store *file = file_of(io);
+	uint64_t begun, now;
+
+	if (!file->writes_punted || flags || io->op != SHEAF_STORE_WRITE)
+		return false;
+	begun = clock_now();
+	if (begun < atomic_load_explicit(&file->no_calls_until, memory_order_relaxed))
+		return false;
+	sheaf_loop_ready(io->loop, &io->loop_op, transfer_now(io, flags));
+	now = clock_now();
+	if (waits_too_often(file, now - begun)) {
+		atomic_store_explicit(&file->waits, 0, memory_order_relaxed);
+		atomic_store_explicit(&file->no_calls_until, now + NO_CALLS_NS, memory_order_relaxed);
+	}
+	return true;
+}
+
 /* One operation, for as much of the rest as one operation may move. */
 static void transfer(struct sheaf_store_io *io)
 {
@@ -209,7 +258,7 @@ static void transfer(struct sheaf_store_io *io)
 	else if (io->op == SHEAF_STORE_READ)
 		sheaf_loop_readv(io->loop, &io->loop_op, file->fd, &io->iov, 1, image_offset(io),
 				 flags);
-	else
+	else if (!write_by_call(io, flags))
 		sheaf_loop_writev(io->loop, &io->loop_op, file->fd, &io->iov, 1, image_offset(io),
 				  flags);
 }

@@ -409,6 +409,15 @@ static bool is_in_memory(const struct opening *o)
 	       probe_read(o, o->options->block_size, RWF_NOWAIT) == -EOPNOTSUPP;
 }
 
+/* ext4_buffered_write_iter() in fs/ext4/file.c refuses IOCB_NOWAIT, which is how io_uring asks first; so do ext2 and ext3. */
+static bool are_writes_punted(const struct opening *o)
+{
+	struct statfs fs;
+
+	return !is_block_device(o) && !o->file->store.direct && fstatfs(o->file->fd, &fs) == 0 &&
+	       fs.f_type == EXT4_SUPER_MAGIC;
+}
+
 /* Partitions have their queue in the whole device's folder. */
 static bool device_can_discard(dev_t device)
 {
@@ -464,6 +473,7 @@ static void map_image(const struct opening *o)
 		return;
 	err = sheaf_file_map_create(file->fd, file->offset, file->store.size_bytes,
 				    !file->store.read_only, &file->map);
+	file->store.can_trim = err == 0;
 	if (err)
 		sheaf_debug("%s: not mapped: %s", o->path, strerror(-err));
 }
@@ -481,6 +491,7 @@ static int learn(struct opening *o)
 	if (err)
 		return err;
 	o->file->in_memory = is_in_memory(o);
+	o->file->writes_punted = are_writes_punted(o);
 	map_image(o);
 	o->file->store.can_discard = can_discard(o);
 	return 0;

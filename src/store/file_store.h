@@ -18,6 +18,11 @@ struct sheaf_file_store {
 	/* In memory and without non-blocking reads (tmpfs): a call is faster than any ring, and never waits. */
 	bool in_memory;
 	struct sheaf_file_map *map; /* of an image in memory; NULL: none */
+	/* io_uring gives each write to a thread of its own, as the filesystem takes none without leave to wait (ext4). */
+	bool writes_punted;
+	/* W, R: any loop, relaxed. */
+	_Atomic int waits;		 /* of calls, of late: see write_by_call() */
+	_Atomic uint64_t no_calls_until; /* CLOCK_MONOTONIC, ns */
 	uint32_t memory_alignment; /* of data pointers with O_DIRECT; a power of two, 1 without */
 	void *zeros; /* SHEAF_FILE_ZEROS_BYTES that are never written: no memory is behind them */
 	/* What the image's filesystem refused once. W, R: any loop, relaxed: who comes late tries once more. */

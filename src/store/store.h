@@ -65,6 +65,7 @@ struct sheaf_store {
 	bool read_only;
 	bool direct; /* O_DIRECT is on */
 	bool can_discard;
+	bool can_trim; /* sheaf_store_trim() has something to do */
 };
 
 struct sheaf_file_store_options {
