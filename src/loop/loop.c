@@ -499,6 +499,13 @@ void sheaf_loop_timer(struct sheaf_loop *loop, struct sheaf_op *op, uint64_t ns)
 	*at = op;
 }
 
+void sheaf_loop_cancel(struct sheaf_loop *loop, const struct sheaf_op *op)
+{
+	own(loop);
+	if (loop->backend->cancel)
+		loop->backend->cancel(loop, op);
+}
+
 void sheaf_loop_ready(struct sheaf_loop *loop, struct sheaf_op *op, int result)
 {
 	own(loop);
@@ -532,6 +539,12 @@ bool sheaf_loop_time_left(const struct sheaf_loop *loop, struct timespec *ret_le
 	ret_left->tv_sec = (time_t)(left / NS_PER_SECOND);
 	ret_left->tv_nsec = (long)(left % NS_PER_SECOND);
 	return true;
+}
+
+bool sheaf_loop_is_still(const struct sheaf_loop *loop)
+{
+	assert(owned(loop));
+	return sheaf_op_list_empty(&loop->started) && loop->backend->is_still(loop);
 }
 
 uint64_t sheaf_loop_now(const struct sheaf_loop *loop)

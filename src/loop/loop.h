@@ -153,8 +153,20 @@ void sheaf_loop_timer(struct sheaf_loop *loop, struct sheaf_op *op, uint64_t ns)
 /** Run @call(@arg) on the helper pool (it may block); result: what it returned. */
 void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(void *arg),
 		     void *arg);
+/**
+ * sheaf_loop_cancel() - take @op back, a read that waits: it ends with -ECANCELED, or with what it got
+ * A wish: a read that has not been submitted yet, that a kernel thread runs, or of the sync back end goes on.
+ */
+void sheaf_loop_cancel(struct sheaf_loop *loop, const struct sheaf_op *op);
 /** The work is done already: done(op, result) later in this turn. */
 void sheaf_loop_ready(struct sheaf_loop *loop, struct sheaf_op *op, int result);
+
+/**
+ * sheaf_loop_is_still() - will the kernel leave alone what waits (commands, reads when ready) until this turn ends?
+ * True: what was started is submitted, what was completed was delivered, and the kernel goes on with such operations only
+ * while this loop submits (IORING_SETUP_DEFER_TASKRUN). Reads and writes of files may be with a kernel thread all the same.
+ */
+bool sheaf_loop_is_still(const struct sheaf_loop *loop);
 
 /** Monotonic nanoseconds, read once a turn. */
 uint64_t sheaf_loop_now(const struct sheaf_loop *loop);

@@ -43,6 +43,10 @@ struct sheaf_loop_backend {
 	/* Submit `started`; then, with @may_sleep, wait for a completion or the first timer. 0 or -errno: fatal. */
 	int (*submit)(struct sheaf_loop *loop, bool may_sleep);
 	void (*ring_doorbell)(struct sheaf_loop *loop, int doorbell_fd);
+	/* Optional. */
+	void (*cancel)(struct sheaf_loop *loop, const struct sheaf_op *op);
+	/* Nothing waits to be submitted or reaped, and nothing comes before the next submit(). */
+	bool (*is_still)(const struct sheaf_loop *loop);
 };
 
 struct sheaf_loop_uring {

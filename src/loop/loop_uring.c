@@ -11,7 +11,7 @@
  *      One that fails has a completion too.
  *   2. A ring that was full in this turn submitted in parts: then the turn does not sleep.
  *   3. A completion names its operation by user_data: the address, plus TAG_POLL for the poll in front of a
- *      READV_WHEN_READY; 0 is a doorbell. Poll and read go into one submission, linked. The poll has
+ *      READV_WHEN_READY; 0 is a doorbell or a cancellation. Poll and read go into one submission, linked. The poll has
  *      CQE_SKIP_SUCCESS: when it succeeds only the read completes; when it fails only the poll does, the kernel
  *      drops what is linked to it (REQ_F_SKIP_LINK_CQES). So each operation completes once.
  *   4. The ring is made disabled, by whoever makes the loop; the owner enables it and thereby becomes the single
@@ -199,7 +199,7 @@ static void complete(const struct io_uring_cqe *cqe)
 	int result = cqe->res;
 
 	if (!op)
-		return; /* a doorbell that failed: its loop is gone */
+		return; /* a doorbell that failed: its loop is gone; a cancellation that found nothing */
 	if (cqe->user_data & TAG_POLL)
 		assert(result < 0); /* see 3 */
 	else if (op->code == SHEAF_OP_POLL_IN && result > 0)
@@ -388,6 +388,27 @@ static void ring_doorbell(struct sheaf_loop *loop, int doorbell_fd)
 	} while (n < 0 && errno == EINTR);
 }
 
+static void cancel(struct sheaf_loop *loop, const struct sheaf_op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->uring.ring);
+
+	if (!sqe)
+		return;
+	io_uring_prep_cancel64(sqe, (uintptr_t)op, 0);
+	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+	io_uring_sqe_set_data64(sqe, 0);
+}
+
+/* With DEFER_TASKRUN the kernel copies and completes in our io_uring_enter() only. */
+static bool is_still(const struct sheaf_loop *loop)
+{
+	const struct io_uring *ring = &loop->uring.ring;
+
+	return (ring->flags & IORING_SETUP_DEFER_TASKRUN) && !io_uring_sq_ready(ring) &&
+	       !io_uring_cq_ready(ring) &&
+	       !(IO_URING_READ_ONCE(*ring->sq.kflags) & IORING_SQ_CQ_OVERFLOW);
+}
+
 const struct sheaf_loop_backend sheaf_loop_backend_uring = {
 	.init = init,
 	.deinit = deinit,
@@ -397,4 +418,6 @@ const struct sheaf_loop_backend sheaf_loop_backend_uring = {
 	.reap = reap,
 	.submit = submit,
 	.ring_doorbell = ring_doorbell,
+	.cancel = cancel,
+	.is_still = is_still,
 };
