@@ -53,6 +53,7 @@ struct sheaf_fuse_queue {
 	unsigned replies_out;
 	unsigned reads_wanted, reads_failed; /* of the last round */
 	unsigned batch;			     /* reads to issue in a round */
+	struct sheaf_request *waits;	     /* the last read of the round */
 	unsigned active; /* requests that are not answered yet */
 	unsigned active_peak; /* the most at a time since placement.c looked last */
 	struct sheaf_request *last; /* the last request that came: who submits, and where */
@@ -102,6 +103,11 @@ void sheaf_transport_reply(struct sheaf_request *request, int error, const void 
 
 /** Give a request that is not hot to libfuse, in one piece; its slot is the transport's again when it returns. */
 void sheaf_transport_cold(struct sheaf_request *request, size_t length);
+/**
+ * sheaf_transport_rest() - nothing has come for a while: take back the reads that wait, but for one
+ * Their slots are free within a turn or two; in the kernel a waiting read may write its buffer at any time. Thread: the loop's.
+ */
+void sheaf_transport_rest(struct sheaf_fuse_queue *fq);
 /** The connection is gone: tell the others. */
 void sheaf_transport_stop(struct sheaf_fuse_queue *fq);
 

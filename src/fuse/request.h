@@ -47,6 +47,8 @@ struct sheaf_request {
 	/* The transport's. */
 	struct sheaf_op read_op, reply_op;
 	struct iovec in_iov[2];
+	bool reads;	 /* its read is out */
+	bool taken_back; /* and was cancelled, if it is not too late */
 	struct sheaf_ring_entry *entry; /* NULL: it came through /dev/fuse */
 	/* The operation's. */
 	struct sheaf_disk_file *file;

@@ -56,6 +56,8 @@ static void issue_reads(struct sheaf_fuse_queue *fq)
 	for (unsigned i = 0; i < n; i++) {
 		struct sheaf_request *request = sheaf_fuse_request(fq, (uint16_t)slots[i]);
 
+		request->reads = true;
+		request->taken_back = false;
 		request->in_iov[0] = (struct iovec){ request->head, sizeof(request->head) };
 		request->in_iov[1] = (struct iovec){ sheaf_request_buffer(request),
 						     SHEAF_MAX_WRITE + SHEAF_BUFFER_MARGIN };
@@ -65,6 +67,19 @@ static void issue_reads(struct sheaf_fuse_queue *fq)
 		else
 			sheaf_loop_readv_when_ready(fq->loop, &request->read_op, fq->fd,
 						    request->in_iov, 2);
+		fq->waits = request;
+	}
+}
+
+void sheaf_transport_rest(struct sheaf_fuse_queue *fq)
+{
+	for (unsigned i = 0; i < fq->queue->slot_count; i++) {
+		struct sheaf_request *request = &fq->requests[i];
+
+		if (!request->reads || request == fq->waits)
+			continue;
+		request->taken_back = true;
+		sheaf_loop_cancel(fq->loop, &request->read_op);
 	}
 }
 
@@ -119,6 +134,9 @@ static void read_done(struct sheaf_op *op, int result)
 	struct sheaf_fuse_queue *fq = request->fq;
 
 	fq->reads_out--;
+	request->reads = false;
+	if (result == -ECANCELED && request->taken_back)
+		result = -EAGAIN;
 	if (result >= 0) {
 		dispatch(request, (size_t)result);
 	} else {

@@ -55,6 +55,16 @@ void sheaf_region_destroy(struct sheaf_region *region)
 	region->fd = -1;
 }
 
+void sheaf_region_release(const struct sheaf_region *region, uint32_t first, uint32_t count)
+{
+	const struct sheaf_region_geometry *g = &region->geometry;
+
+	/* Without success the memory stays: nothing that anybody needs to know. */
+	(void)fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			(off_t)(g->data_offset + first * g->buffer_stride),
+			(off_t)(count * g->buffer_stride));
+}
+
 int sheaf_view_map(const struct sheaf_region *region, struct sheaf_view *ret)
 {
 	const struct sheaf_region_geometry *g = &region->geometry;

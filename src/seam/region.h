@@ -55,6 +55,12 @@ struct sheaf_view {
 /** Make a region. @geometry: slots 1..SHEAF_SLOTS_MAX, lanes, buffer_bytes. 0, -EINVAL, -ENOMEM, -errno. */
 int sheaf_region_create(const struct sheaf_region_geometry *geometry, struct sheaf_region *ret);
 void sheaf_region_destroy(struct sheaf_region *region);
+/**
+ * sheaf_region_release() - give the memory behind the buffers of @count slots from @first on back; they read as zeros then
+ * Thread: the owner of all of them, on either side. None may be registered with io_uring or pinned otherwise: the kernel
+ * would go on with pages that no view sees any more.
+ */
+void sheaf_region_release(const struct sheaf_region *region, uint32_t first, uint32_t count);
 /** Map @region as one side's view. 0 or -errno. */
 int sheaf_view_map(const struct sheaf_region *region, struct sheaf_view *ret);
 void sheaf_view_unmap(struct sheaf_view *view);

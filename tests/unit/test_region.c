@@ -63,6 +63,31 @@ START_TEST(views_are_two_addresses_of_the_same_memory)
 }
 END_TEST
 
+START_TEST(released_buffers_are_empty_and_no_others)
+{
+	struct stat before, after;
+
+	memset(host.data, 7, SLOTS * host.geometry.buffer_stride);
+	host.commands[SLOTS - 1].task_tag_identifier = 9;
+	ck_assert_int_eq(fstat(region.fd, &before), 0);
+	sheaf_region_release(&region, 1, 2);
+	ck_assert_int_eq(fstat(region.fd, &after), 0);
+	ck_assert_int_eq(before.st_blocks - after.st_blocks,
+			 (blkcnt_t)(2 * host.geometry.buffer_stride / 512));
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		uint8_t *buffer = sheaf_view_buffer(&controller, i);
+		uint8_t want = i == 1 || i == 2 ? 0 : 7;
+
+		ck_assert_uint_eq(buffer[0], want);
+		ck_assert_uint_eq(buffer[host.geometry.buffer_stride - 1], want);
+	}
+	ck_assert_uint_eq(controller.commands[SLOTS - 1].task_tag_identifier, 9);
+	/* Both views go on with the same new pages. */
+	sheaf_view_buffer(&host, 1)[PAGE] = 8;
+	ck_assert_uint_eq(sheaf_view_buffer(&controller, 1)[PAGE], 8);
+}
+END_TEST
+
 START_TEST(parts_do_not_overlap_and_fill_the_file)
 {
 	const struct sheaf_region_geometry *g = &region.geometry;
@@ -174,6 +199,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, open_region, close_region);
 	tcase_add_test(tc, views_are_two_addresses_of_the_same_memory);
+	tcase_add_test(tc, released_buffers_are_empty_and_no_others);
 	tcase_add_test(tc, parts_do_not_overlap_and_fill_the_file);
 	tcase_add_test(tc, geometry_out_of_range_is_refused);
 	tcase_add_test(tc, file_is_sealed_against_shrinking_growing_and_other_seals);
