@@ -83,9 +83,11 @@ static void *front_main(void *arg)
 		return NULL;
 	sheaf_placement_init(&placement);
 	sheaf_priority_init(&priority);
+	sheaf_trim_init(&f->trim, &engine->trim_group, f->fq);
 	sheaf_fuse_queue_start(f->fq);
 	while (r == 0 && !(atomic_load(&engine->fuse->ended) && f->fq->active == 0)) {
 		r = sheaf_loop_turn(f->loop, true);
+		sheaf_trim_turn(&f->trim);
 		sheaf_placement_turn(&placement, f->fq);
 		sheaf_priority_turn(&priority, sheaf_loop_now(f->loop));
 	}
@@ -280,6 +282,7 @@ int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_opt
 	sem_init(&engine->probed, 0, 0);
 	sem_init(&engine->go, 0, 0);
 	choose_counts(engine);
+	sheaf_trim_group_init(&engine->trim_group, images, engine->front_count);
 	pthread_barrier_init(&engine->drained, NULL, engine->front_count);
 	r = sheaf_loop_probe(options->io, &engine->io_reason);
 	if (r < 0) {

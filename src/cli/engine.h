@@ -18,6 +18,7 @@
 
 #include "cli/images.h"
 #include "cli/serve.h"
+#include "cli/trim.h"
 #include "driver/context.h"
 #include "fuse/fuse.h"
 #include "host/host.h"
@@ -30,6 +31,7 @@ struct sheaf_engine_loop {
 	struct sheaf_loop *loop;
 	struct sheaf_context *context; /* worker, or fused front loop */
 	struct sheaf_fuse_queue *fq;   /* front loop */
+	struct sheaf_trim trim;	       /* front loop */
 	pthread_t thread;
 	bool running;
 };
@@ -46,6 +48,7 @@ struct sheaf_engine {
 	struct sheaf_engine_loop *fronts, *workers;
 	struct sheaf_unit *units;
 	int unit_count; /* or -errno of the probe */
+	struct sheaf_trim_group trim_group;
 	sem_t probed, go;
 	pthread_barrier_t drained;
 	bool cancelled;		    /* go was posted to end, not to serve */
