@@ -3,10 +3,10 @@
  * transport_dev.c - requests and replies through /dev/fuse
  *
  * Each loop reads from its own clone of the device: the head into private memory, a WRITE's payload into the
- * buffer of the slot that was taken for it. A round of reads is issued at the end of a turn when none is out: all but the last
- * fail at once when no request waits, the last waits for one. A round is as long as the last one was successful, so
- * that a burst is taken in one submission and a single request costs a single read. A reply goes to the device that
- * its request came from.
+ * buffer of the slot that was taken for it. A round of reads is issued at the end of a turn when none is out, so that a burst is
+ * taken in one submission. The last of a round waits by an exclusive poll, the others as the kernel likes: older ones
+ * fail at once when no request waits, Linux 6.18 arms a poll for each. A round is twice as long as the last one if none
+ * failed, else as long as it was successful. A reply goes to the device that its request came from.
  */
 #include "fuse/fuse.h"
 
