@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -22,7 +23,16 @@
 struct snapshot {
 	size_t length;
 	char *text;
+	atomic_uint users; /* the open file, and each read: the file may be closed before its reply has returned here */
 };
+
+static void snapshot_put(struct snapshot *snapshot)
+{
+	if (atomic_fetch_sub(&snapshot->users, 1) > 1)
+		return;
+	free(snapshot->text);
+	free(snapshot);
+}
 
 static struct sheaf_fuse *fuse_of(fuse_req_t req)
 {
@@ -159,33 +169,34 @@ static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	atomic_init(&snapshot->users, 1);
 	reply_open(req, (uintptr_t)snapshot, FOPEN_DIRECT_IO);
 }
 
 static void cold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		      struct fuse_file_info *fi)
 {
-	const struct snapshot *snapshot = (const struct snapshot *)(uintptr_t)fi->fh;
+	struct snapshot *snapshot = (struct snapshot *)(uintptr_t)fi->fh;
 
 	if (ino != SHEAF_NODE_STATS) {
 		fuse_reply_err(req, EIO); /* disk reads are hot */
 		return;
 	}
+	atomic_fetch_add(&snapshot->users, 1);
 	if (offset < 0 || (uint64_t)offset >= snapshot->length)
 		fuse_reply_buf(req, NULL, 0);
 	else
 		fuse_reply_buf(req, snapshot->text + offset,
 			       sheaf_min64(size, snapshot->length - (uint64_t)offset));
+	snapshot_put(snapshot);
 }
 
 static void cold_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct snapshot *snapshot = (struct snapshot *)(uintptr_t)fi->fh;
 
-	if (ino == SHEAF_NODE_STATS && snapshot) {
-		free(snapshot->text);
-		free(snapshot);
-	}
+	if (ino == SHEAF_NODE_STATS && snapshot)
+		snapshot_put(snapshot);
 	fuse_reply_err(req, 0);
 }
 
