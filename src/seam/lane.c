@@ -2,6 +2,8 @@
 /* lane.c - see lane.h; the numbers are its invariants. */
 #include "seam/lane.h"
 
+#include "base/sanitizer.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
@@ -43,13 +45,6 @@ static_assert(sizeof(struct response_entry) == 448, "whole cache lines");
  * The two ends are at two addresses, so ThreadSanitizer cannot see that they are one ring; it is told by a key, which is
  * the same at both ends. Lanes that share a key only make it see less.
  */
-#if defined(__SANITIZE_THREAD__)
-#define SHEAF_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SHEAF_TSAN 1
-#endif
-#endif
 #ifdef SHEAF_TSAN
 #include <sanitizer/tsan_interface.h>
 static char tsan_keys[256];

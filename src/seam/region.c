@@ -12,7 +12,7 @@
 #include "base/bits.h"
 #include "seam/lane.h"
 
-#ifdef SHEAF_VIEW_GUARD
+#ifdef SHEAF_ASAN
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -84,14 +84,14 @@ void sheaf_view_unmap(struct sheaf_view *view)
 {
 	if (!view->base)
 		return;
-#ifdef SHEAF_VIEW_GUARD
+#ifdef SHEAF_ASAN
 	__asan_unpoison_memory_region(view->base, view->geometry.bytes);
 #endif
 	munmap(view->base, view->geometry.bytes);
 	view->base = NULL;
 }
 
-#ifdef SHEAF_VIEW_GUARD
+#ifdef SHEAF_ASAN
 void sheaf_view_give(const struct sheaf_view *view, uint32_t slot)
 {
 	__asan_poison_memory_region(&view->commands[slot], sizeof(struct sheaf_task));

@@ -18,13 +18,7 @@
 
 #include <sheaf/task.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SHEAF_VIEW_GUARD 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SHEAF_VIEW_GUARD 1
-#endif
-#endif
+#include "base/sanitizer.h"
 
 /** Room around a slot's payload: a partial block before and one after, of the largest block size. */
 #define SHEAF_BUFFER_MARGIN (2 * 4096)
@@ -79,7 +73,7 @@ static inline uint8_t *sheaf_view_buffer(const struct sheaf_view *view, uint32_t
  * sheaf_view_give() - this side no longer owns @slot; sheaf_view_take() - it does
  * Under AddressSanitizer a touch outside ownership is then reported; otherwise they cost nothing.
  */
-#ifdef SHEAF_VIEW_GUARD
+#ifdef SHEAF_ASAN
 void sheaf_view_give(const struct sheaf_view *view, uint32_t slot);
 void sheaf_view_take(const struct sheaf_view *view, uint32_t slot);
 #else

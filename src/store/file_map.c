@@ -12,6 +12,7 @@
 #include "store/file_map.h"
 
 #include "base/bits.h"
+#include "base/sanitizer.h"
 #include "store/guarded_copy.h"
 
 #include <assert.h>
@@ -22,14 +23,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_THREAD__)
-#define SHEAF_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SHEAF_TSAN 1
-#endif
-#endif
 
 #define WORD_BITS 64
 
