@@ -74,25 +74,29 @@ static bool flush_disk(int dir_fd, const char *dir, const char *name)
 	return false;
 }
 
-static bool flush_disks(const char *path)
+/* 0; -EIO when a flush failed, which is reported; -ENOTCONN when the server has gone meanwhile. */
+static int flush_disks(const char *path)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
-	bool flushed = true;
+	int r = 0;
+
+	if (!dir && sheaf_served_is_gone(errno))
+		return -ENOTCONN;
 
 	if (!dir && errno == EACCES) {
 		sheaf_warning("%s: not yours to look into; its server flushes as it ends", path);
-		return true;
+		return 0;
 	}
 	if (!dir) {
 		sheaf_error("%s: cannot be flushed: %s", path, strerror(errno));
-		return false;
+		return -EIO;
 	}
 	while ((entry = readdir(dir)))
 		if (is_disk(entry->d_name) && !flush_disk(dirfd(dir), path, entry->d_name))
-			flushed = false;
+			r = -EIO;
 	closedir(dir);
-	return flushed;
+	return r;
 }
 
 static int unmount(const struct sheaf_mount *mount, const struct sheaf_mount_table *table)
@@ -173,8 +177,10 @@ static int end_alive(const struct sheaf_mount *mount, const struct sheaf_mount_t
 	long long from_stats = sheaf_served_number(stats, "pid");
 	pid_t pid = from_stats > 0 ? (pid_t)from_stats : sheaf_served_find_pid(mount);
 	CLEANUP_CLOSE int pidfd = sheaf_process_open(pid);
-	bool flushed = flush_disks(mount->mountpoint);
+	int flushed = flush_disks(mount->mountpoint);
 
+	if (flushed == -ENOTCONN)
+		return clear_dead(mount);
 	if (unmount(mount, table) < 0)
 		return SHEAF_EXIT_FAILED;
 	if (!wait_for_exit(pidfd, pid)) {
@@ -182,7 +188,7 @@ static int end_alive(const struct sheaf_mount *mount, const struct sheaf_mount_t
 			    mount->mountpoint, pid, WAIT_MS / 1000);
 		return SHEAF_EXIT_FAILED;
 	}
-	return flushed ? SHEAF_EXIT_OK : SHEAF_EXIT_FAILED;
+	return flushed == 0 ? SHEAF_EXIT_OK : SHEAF_EXIT_FAILED;
 }
 
 static int report_none(const struct sheaf_mount_table *table, const struct sheaf_mount *mount,

@@ -104,7 +104,7 @@ enum sheaf_served_state sheaf_served_read(const char *mountpoint, char **ret_tex
 		return SHEAF_SERVED_HUNG;
 	if ((size_t)n >= sizeof(error))
 		memcpy(&error, buffer, sizeof(error));
-	if (error == ENOTCONN || error == ECONNABORTED)
+	if (sheaf_served_is_gone(error))
 		return SHEAF_SERVED_DEAD;
 	*ret_error = error;
 	if (error)

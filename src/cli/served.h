@@ -7,6 +7,7 @@
 #ifndef SHEAF_SERVED_H
 #define SHEAF_SERVED_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -16,10 +17,16 @@
 
 enum sheaf_served_state {
 	SHEAF_SERVED_ALIVE,  /* the text is there */
-	SHEAF_SERVED_DEAD,   /* ENOTCONN: the server is gone, the mount is not */
+	SHEAF_SERVED_DEAD,   /* sheaf_served_is_gone(): the server is gone, the mount is not */
 	SHEAF_SERVED_HUNG,   /* no answer in time */
 	SHEAF_SERVED_SILENT, /* it answers, but stats.json cannot be read: ret_error says why */
 };
+
+/** Does @error of a call on a mount say that its server is gone? Requests that were out when it went get ECONNABORTED. */
+static inline bool sheaf_served_is_gone(int error)
+{
+	return error == ENOTCONN || error == ECONNABORTED;
+}
 
 /** Read .sheaf/stats.json. @ret_text: malloc'ed when ALIVE. @ret_error: an errno when SILENT. */
 enum sheaf_served_state sheaf_served_read(const char *mountpoint, char **ret_text, int *ret_error);
