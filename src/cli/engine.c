@@ -81,7 +81,7 @@ static void *front_main(void *arg)
 		;
 	if (engine->cancelled)
 		return NULL;
-	sheaf_placement_init(&placement);
+	sheaf_placement_init(&placement, &engine->placement_group);
 	sheaf_priority_init(&priority);
 	sheaf_trim_init(&f->trim, &engine->trim_group, f->fq);
 	sheaf_fuse_queue_start(f->fq);

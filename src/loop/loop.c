@@ -302,13 +302,14 @@ static int submit_and_sleep(struct sheaf_loop *loop, bool may_sleep)
 /* Steps 4 to 6. */
 static void work(struct sheaf_loop *loop)
 {
+	bool more;
+
 	loop->now_ns = clock_now();
-	if (loop->backend->reap)
-		loop->backend->reap(loop);
+	more = loop->backend->reap && loop->backend->reap(loop);
 	take_helped(loop);
 	take_timers(loop);
 	run_ready(loop);
-	loop->busy = poll_hooks(loop);
+	loop->busy = poll_hooks(loop) || more;
 	if (!work_until_quiet(loop))
 		loop->busy = true;
 }
@@ -545,6 +546,11 @@ bool sheaf_loop_is_still(const struct sheaf_loop *loop)
 {
 	assert(owned(loop));
 	return sheaf_op_list_empty(&loop->started) && loop->backend->is_still(loop);
+}
+
+bool sheaf_loop_awaits_files(const struct sheaf_loop *loop)
+{
+	return loop->backend->awaits_files && loop->backend->awaits_files(loop);
 }
 
 uint64_t sheaf_loop_now(const struct sheaf_loop *loop)
