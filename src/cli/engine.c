@@ -365,9 +365,10 @@ static void join(struct sheaf_engine_loop *loops, unsigned count)
 
 static void free_loops(struct sheaf_engine_loop *loops, unsigned count)
 {
-	for (unsigned i = 0; loops && i < count; i++) {
-		/* The loop first: what it has in flight may point into the others. */
+	/* All loops first: what one has in flight may point into another's share of the mount. */
+	for (unsigned i = 0; loops && i < count; i++)
 		sheaf_loop_free(loops[i].loop);
+	for (unsigned i = 0; loops && i < count; i++) {
 		sheaf_context_free(loops[i].context);
 		sheaf_fuse_queue_free(loops[i].fq);
 	}

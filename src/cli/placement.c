@@ -47,7 +47,7 @@ static void move(struct sheaf_placement *placement, int cpu, bool apart)
 /* A sample a turn: who submits? */
 static void note_submitter(struct sheaf_placement *placement, const struct sheaf_fuse_queue *fq)
 {
-	int32_t pid = fq->last ? (int32_t)sheaf_request_header(fq->last)->pid : 0;
+	int32_t pid = fq->last_pid;
 
 	if (placement->submitter == 0)
 		placement->submitter = pid;

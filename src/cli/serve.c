@@ -319,6 +319,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 		sync_result = sheaf_engine_finish(&s->engine);
 		r = r < 0 ? r : sync_result;
 		sheaf_session_destroy(&s->fuse);
+		free(s->fuse.requests);
 		sheaf_disks_deinit(&s->fuse.disks);
 	}
 	sheaf_images_close(&s->images);

@@ -130,7 +130,7 @@ static bool complete_slot(struct sheaf_queue *queue, uint32_t slot,
 {
 	enum sheaf_violation kind;
 
-	if (slot < queue->first_slot || slot - queue->first_slot >= queue->slot_count) {
+	if (slot >= queue->host->slots || !sheaf_queue_owns(queue, (uint16_t)slot)) {
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_INDEX);
 		return false;
 	}
@@ -246,11 +246,11 @@ bool sheaf_queue_poll(struct sheaf_queue *queue)
 
 void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < queue->slot_count; i++) {
-		struct sheaf_slot_state *state = &queue->slots[i];
-		uint16_t slot = (uint16_t)(queue->first_slot + i);
+	for (uint32_t i = 0; i < queue->host->slots; i++) {
+		struct sheaf_slot_state *state = &queue->host->slot_states[i];
+		uint16_t slot = (uint16_t)i;
 
-		if (state->owner != SHEAF_SLOT_CONTROLLER || !state->deadline_ns ||
+		if (!sheaf_queue_owns(queue, slot) || state->owner != SHEAF_SLOT_CONTROLLER || !state->deadline_ns ||
 		    state->deadline_ns > now_ns)
 			continue;
 		sheaf_slot_set(queue, slot, SHEAF_SLOT_QUARANTINED);
@@ -266,8 +266,9 @@ unsigned sheaf_slots_check(const struct sheaf_queue *queue)
 {
 	unsigned count[SHEAF_SLOT_QUARANTINED + 1] = { 0 };
 
-	for (uint32_t i = 0; i < queue->slot_count; i++)
-		count[queue->slots[i].owner]++;
+	for (uint32_t i = 0; i < queue->host->slots; i++)
+		if (sheaf_queue_owns(queue, (uint16_t)i))
+			count[queue->host->slot_states[i].owner]++;
 	assert(count[SHEAF_SLOT_FREE] == queue->free_count);
 	assert(count[SHEAF_SLOT_GATHERED] == queue->gathered_count);
 	assert(count[SHEAF_SLOT_QUARANTINED] == sheaf_count_get(&queue->stats.quarantined));

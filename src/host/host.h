@@ -4,7 +4,7 @@
  *
  * A host brings a controller up in DriverKit's order, decides the mode (bundled, or single-task when the controller
  * declines the mapping), and has one queue (queue.h) for each loop that makes tasks. Slots are divided among
- * the queues once and never move.
+ * the queues; fused, one may go to another queue later (sheaf_queue_give_away()).
  */
 #ifndef SHEAF_HOST_H
 #define SHEAF_HOST_H
@@ -18,6 +18,7 @@
 #include "seam/region.h"
 
 struct sheaf_queue;
+struct sheaf_slot_state;
 
 #define SHEAF_QUEUES_MAX 64
 #define SHEAF_WORKERS_MAX 64
@@ -47,6 +48,7 @@ struct sheaf_host {
 	bool auto_sense;
 	uint64_t initiator_id, highest_target_id, highest_lun;
 	uint32_t *hba_ids; /* per slot, from map_hba_data */
+	struct sheaf_slot_state *slot_states; /* per slot */
 	struct sheaf_queue **queues;
 };
 

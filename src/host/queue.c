@@ -41,14 +41,16 @@ int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_que
 		.task_attribute = SHEAF_ATTRIBUTE_SIMPLE,
 		.timeout_in_milli_sec = host->options.timeout_ms,
 	};
-	queue->slots = calloc(n, sizeof(*queue->slots));
-	queue->free_slots = calloc(n, sizeof(*queue->free_slots));
-	queue->gathered = calloc(n, sizeof(*queue->gathered));
+	/* With room for what others may give. */
+	queue->free_slots = calloc(host->slots, sizeof(*queue->free_slots));
+	queue->gathered = calloc(host->slots, sizeof(*queue->gathered));
 	queue->lanes = calloc(host->workers + 1, sizeof(*queue->lanes));
-	if (!queue->slots || !queue->free_slots || !queue->gathered || !queue->lanes)
+	if (!queue->free_slots || !queue->gathered || !queue->lanes)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		queue->free_slots[i] = (uint16_t)(queue->first_slot + n - 1 - i);
+		atomic_init(&host->slot_states[queue->first_slot + i].queue, (uint16_t)index);
+	}
 	queue->free_count = (uint16_t)n;
 	for (uint32_t w = 0; w < host->workers; w++)
 		sheaf_lane_open(&queue->lanes[w].lane, &host->view,
@@ -67,7 +69,6 @@ void sheaf_queue_free(struct sheaf_queue *queue)
 {
 	if (!queue)
 		return;
-	free(queue->slots);
 	free(queue->free_slots);
 	free(queue->gathered);
 	free(queue->lanes);
@@ -120,6 +121,23 @@ bool sheaf_queue_reclaim(struct sheaf_queue *queue, uint16_t slot)
 	sheaf_slot_leave_quarantine(queue, state);
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
 	return true;
+}
+
+void sheaf_queue_give_away(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+
+	assert(state->owner == SHEAF_SLOT_HOST && queue->host->workers == 0);
+	atomic_store_explicit(&state->queue, SHEAF_SLOT_ON_THE_WAY, memory_order_relaxed);
+}
+
+void sheaf_queue_adopt(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = &queue->host->slot_states[slot];
+
+	assert(state->owner == SHEAF_SLOT_HOST);
+	assert(atomic_load_explicit(&state->queue, memory_order_relaxed) == SHEAF_SLOT_ON_THE_WAY);
+	atomic_store_explicit(&state->queue, (uint16_t)queue->index, memory_order_relaxed);
 }
 
 struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot)
@@ -292,7 +310,7 @@ bool sheaf_queue_flush(struct sheaf_queue *queue)
 				push_single(queue, slots[i]);
 		}
 		done += n;
-		if (done >= queue->slot_count)
+		if (done >= queue->host->slots)
 			break; /* the rest in the next round of the turn */
 	}
 	return any;

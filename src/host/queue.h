@@ -22,16 +22,20 @@
  *   1. ended() is called once for each started task, on this loop, in HOST or QUARANTINED state.
  *   2. Nothing that the controller wrote is believed: see complete_slot().
  *   3. All functions: the queue's loop only, but for reading the counters.
+ *   4. A slot is one queue's at a time. Between two it is ON_THE_WAY: what a controller says of it then is refused.
  */
 #ifndef SHEAF_QUEUE_H
 #define SHEAF_QUEUE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "host/host.h"
 #include "loop/loop.h"
 #include "seam/port.h"
+
+#define SHEAF_SLOT_ON_THE_WAY UINT16_MAX
 
 enum sheaf_slot_owner {
 	SHEAF_SLOT_FREE,
@@ -91,6 +95,7 @@ struct sheaf_queue_stats {
 };
 
 struct sheaf_slot_state {
+	_Atomic uint16_t queue; /* whose it is: its index, or SHEAF_SLOT_ON_THE_WAY; all else is for its loop only */
 	enum sheaf_slot_owner owner;
 	uint32_t generation;
 	uint32_t worker; /* whose lane it went to */
@@ -112,11 +117,10 @@ struct sheaf_queue {
 	struct sheaf_host *host;
 	struct sheaf_loop *loop;
 	uint32_t index;
-	uint16_t first_slot, slot_count;
+	uint16_t first_slot, slot_count; /* those that it began with */
 	struct sheaf_queue_client *client;
 	struct sheaf_request_port port; /* fused */
 	struct sheaf_queue_lane *lanes; /* pool: one a worker */
-	struct sheaf_slot_state *slots; /* of this queue: slot - first_slot */
 	uint16_t *free_slots;		/* last in, first out: the warmest buffer next */
 	uint16_t free_count;
 	uint16_t *gathered;
@@ -149,6 +153,19 @@ void sheaf_queue_put(struct sheaf_queue *queue, uint16_t slot);
  * Return: true: HOST state again; false: still in quarantine. client->slot_free() says when to ask again.
  */
 bool sheaf_queue_reclaim(struct sheaf_queue *queue, uint16_t slot);
+/**
+ * sheaf_queue_give_away() - @slot, in HOST state, goes to another queue of the fused deployment
+ * The client tells the other loop, whose sheaf_queue_adopt() then makes it that queue's, in HOST state. What the client has of it
+ * (its request, its buffer) is the other loop's with the message.
+ */
+void sheaf_queue_give_away(struct sheaf_queue *queue, uint16_t slot);
+void sheaf_queue_adopt(struct sheaf_queue *queue, uint16_t slot);
+/** Is @slot this queue's? Thread: the queue's loop, or before the loops run. */
+static inline bool sheaf_queue_owns(const struct sheaf_queue *queue, uint16_t slot)
+{
+	return atomic_load_explicit(&queue->host->slot_states[slot].queue, memory_order_relaxed) ==
+	       queue->index;
+}
 /** The slot's command, zeroed and filled in but for LUN, CDB, direction and count. HOST state. */
 struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot);
 /** The slot's buffer in the host's view. HOST state. */

@@ -171,7 +171,7 @@ static bool good(unsigned end)
 
 static uint64_t deadline_of(uint16_t slot)
 {
-	return queue->slots[slot - queue->first_slot].deadline_ns;
+	return queue->host->slot_states[slot].deadline_ns;
 }
 
 /* Rule 1: one slot, one task */
@@ -487,7 +487,7 @@ static void expect_refused(uint16_t bad, enum sheaf_violation kind)
 	fake_answer(&fake, slots[2]);
 	if (bad < FAKE_SLOTS_MAX && bad != slots[0] && bad != slots[2] &&
 	    (bad < queue->first_slot || bad >= queue->first_slot + MINE ||
-	     queue->slots[bad - queue->first_slot].owner != SHEAF_SLOT_HOST))
+	     queue->host->slot_states[bad].owner != SHEAF_SLOT_HOST))
 		fake_answer(&fake, bad);
 	fake_give_back(&fake, slots, 3);
 	ck_assert_uint_eq(client.count, ended + 2);
@@ -665,7 +665,7 @@ START_TEST(what_is_checked_is_what_is_used)
 	ck_assert_int_eq(pthread_create(&thread, NULL, flip_main, &slot), 0);
 	for (unsigned i = 0; i < 20000; i++) {
 		fake.raw.responses[slot].controller_task_identifier =
-			queue->slots[slot - queue->first_slot].identifier;
+			queue->host->slot_states[slot].identifier;
 		client.count = 0;
 		fake_give_back(&fake, &slot, 1);
 		if (client.count == 0) {
@@ -1029,7 +1029,7 @@ START_TEST(whatever_comes_each_task_ends_once)
 	fake.bundle_count = 0;
 	sheaf_queue_flush(queue);
 	for (uint16_t slot = 0; slot < MINE; slot++) {
-		enum sheaf_slot_owner owner = queue->slots[slot].owner;
+		enum sheaf_slot_owner owner = queue->host->slot_states[slot].owner;
 
 		if (owner == SHEAF_SLOT_CONTROLLER || owner == SHEAF_SLOT_QUARANTINED)
 			fake_complete(&fake, slot);
