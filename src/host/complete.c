@@ -32,11 +32,15 @@ void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind)
 /* The one place where a task ends. @queue->result is filled in. */
 static void end_task(struct sheaf_queue *queue, uint16_t slot)
 {
+	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	bool good = sheaf_result_good(&queue->result);
+
 	sheaf_count_add(&queue->stats.ended, 1);
-	atomic_store_explicit(&queue->stats.in_flight, sheaf_count_get(&queue->stats.in_flight) - 1,
-			      memory_order_relaxed);
-	if (!sheaf_result_good(&queue->result))
+	sheaf_count_sub(&queue->stats.in_flight, 1);
+	if (!good)
 		sheaf_count_add(&queue->stats.errors, 1);
+	sheaf_observe_task(&queue->observe, (enum sheaf_command)state->command, state->start_ns,
+			   queue->result.bytes_transferred, good);
 	queue->client->ended(queue->client, slot, &queue->result);
 }
 
@@ -56,7 +60,7 @@ static void take_back(struct sheaf_queue *queue, uint16_t slot)
 {
 	sheaf_view_take(&queue->host->view, slot);
 	if (queue->host->workers)
-		queue->lanes[sheaf_slot_state(queue, slot)->worker].in_flight--;
+		sheaf_count_sub(&queue->lanes[sheaf_slot_state(queue, slot)->worker].in_flight, 1);
 }
 
 void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot)
@@ -179,6 +183,7 @@ void sheaf_queue_complete_bundle(struct sheaf_queue *queue, const uint16_t slots
 		return;
 	}
 	count_completions(queue, n);
+	sheaf_observe_bundle(&queue->observe, sheaf_loop_now(queue->loop));
 	for (uint16_t i = 0; i < n; i++)
 		complete_slot(queue, slots[i], NULL);
 }
@@ -187,6 +192,7 @@ void sheaf_queue_complete_single(struct sheaf_queue *queue, sheaf_action action,
 				 const struct sheaf_response *response)
 {
 	count_completions(queue, 1);
+	sheaf_observe_single(&queue->observe, sheaf_loop_now(queue->loop));
 	complete_slot(queue, action, response);
 }
 
@@ -246,6 +252,7 @@ bool sheaf_queue_poll(struct sheaf_queue *queue)
 
 void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 {
+	sheaf_observe_bundle(&queue->observe, now_ns);
 	for (uint32_t i = 0; i < queue->host->slots; i++) {
 		struct sheaf_slot_state *state = &queue->host->slot_states[i];
 		uint16_t slot = (uint16_t)i;

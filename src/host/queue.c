@@ -188,6 +188,7 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	state->generation++;
 	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
 	state->requested = task->requested_transfer_count;
+	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
 	task->controller_task_identifier = state->identifier;
 	task->task_tag_identifier = state->identifier;
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
@@ -195,6 +196,12 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	sheaf_count_add(&queue->stats.started, 1);
 	sheaf_count_add(&queue->stats.in_flight, 1);
 	arm_tick(queue);
+}
+
+void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
+{
+	sheaf_count_add(&queue->stats.retries, 1);
+	sheaf_queue_start(queue, slot);
 }
 
 static void count_bundle(struct sheaf_queue *queue, uint16_t n)
@@ -210,9 +217,17 @@ static uint32_t pick_worker(const struct sheaf_queue *queue)
 	uint32_t best = 0;
 
 	for (uint32_t w = 1; w < queue->host->workers; w++)
-		if (queue->lanes[w].in_flight < queue->lanes[best].in_flight)
+		if (sheaf_count_get(&queue->lanes[w].in_flight) <
+		    sheaf_count_get(&queue->lanes[best].in_flight))
 			best = w;
 	return best;
+}
+
+static void count_lane(struct sheaf_queue_lane *lane, uint16_t n)
+{
+	sheaf_count_add(&lane->in_flight, n);
+	sheaf_count_add(&lane->bundles, 1);
+	sheaf_count_add(&lane->tasks, n);
 }
 
 static void ring_if_asleep(struct sheaf_queue *queue, struct sheaf_queue_lane *lane)
@@ -223,27 +238,39 @@ static void ring_if_asleep(struct sheaf_queue *queue, struct sheaf_queue_lane *l
 	sheaf_count_add(&queue->stats.doorbells, 1);
 }
 
-/* Of tasks that are handed over now; the turn in which they were started. */
-static uint64_t deadline(const struct sheaf_queue *queue)
+/* When tasks are handed over: in the turn in which they were started. */
+struct hand_over {
+	uint64_t start_ns, deadline_ns;
+};
+
+static struct hand_over hand_over_now(struct sheaf_queue *queue)
 {
-	return queue->timeout_ns ? sheaf_loop_now(queue->loop) + queue->timeout_ns : 0;
+	uint64_t now_ns = sheaf_loop_now(queue->loop);
+
+	return (struct hand_over){
+		.start_ns = sheaf_observe_hand_over(&queue->observe, now_ns),
+		.deadline_ns = queue->timeout_ns ? now_ns + queue->timeout_ns : 0,
+	};
 }
 
-static void hand_over(struct sheaf_queue *queue, uint16_t slot, uint64_t deadline_ns)
+static void hand_over(struct sheaf_queue *queue, uint16_t slot, const struct hand_over *when)
 {
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);
-	sheaf_slot_state(queue, slot)->deadline_ns = deadline_ns;
+	state->deadline_ns = when->deadline_ns;
+	state->start_ns = when->start_ns;
 	sheaf_view_give(&queue->host->view, slot);
 }
 
 static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n)
 {
 	struct sheaf_queue_lane *lane = NULL;
-	uint64_t deadline_ns = deadline(queue);
+	struct hand_over when = hand_over_now(queue);
 	uint32_t worker = 0;
 
 	for (uint16_t i = 0; i < n; i++)
-		hand_over(queue, slots[i], deadline_ns);
+		hand_over(queue, slots[i], &when);
 	count_bundle(queue, n);
 	if (queue->host->workers == 0) {
 		queue->port.bundle(queue->port.arg, slots, n);
@@ -253,7 +280,7 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 	lane = &queue->lanes[worker];
 	for (uint16_t i = 0; i < n; i++)
 		sheaf_slot_state(queue, slots[i])->worker = worker;
-	lane->in_flight += n;
+	count_lane(lane, n);
 	if (sheaf_ring_push_bundle(&lane->lane.request, slots, n) < 0) {
 		/* The far side's head cannot be: it will not serve these, their deadlines end them. */
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
@@ -263,11 +290,11 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 }
 
 /* Single-task mode: by value, one call a task. */
-static void push_single(struct sheaf_queue *queue, uint16_t slot)
+static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct hand_over *when)
 {
 	struct sheaf_task task = queue->host->view.commands[slot];
 
-	hand_over(queue, slot, deadline(queue));
+	hand_over(queue, slot, when);
 	count_bundle(queue, 1);
 	if (queue->host->workers == 0) {
 		enum sheaf_service_response r = queue->port.single(queue->port.arg, &task, slot);
@@ -280,7 +307,7 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot)
 	struct sheaf_queue_lane *lane = &queue->lanes[worker];
 
 	sheaf_slot_state(queue, slot)->worker = worker;
-	lane->in_flight++;
+	count_lane(lane, 1);
 	if (sheaf_ring_push_task(&lane->lane.request, slot, &task) < 0) {
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
 		return;
@@ -306,8 +333,10 @@ bool sheaf_queue_flush(struct sheaf_queue *queue)
 		if (queue->host->bundled) {
 			push_bundle(queue, slots, n);
 		} else {
+			struct hand_over when = hand_over_now(queue);
+
 			for (uint16_t i = 0; i < n; i++)
-				push_single(queue, slots[i]);
+				push_single(queue, slots[i], &when);
 		}
 		done += n;
 		if (done >= queue->host->slots)

@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "host/host.h"
+#include "host/observe.h"
 #include "loop/loop.h"
 #include "seam/port.h"
 
@@ -88,6 +89,7 @@ struct sheaf_bundle_stats {
 /** W: the queue's loop; R: any, relaxed. */
 struct sheaf_queue_stats {
 	_Atomic uint64_t started, ended, errors, timeouts, aborted, reissued, quarantined;
+	_Atomic uint64_t retries; /* sent again by the client, see sheaf_queue_retry() */
 	_Atomic uint64_t in_flight, late;
 	struct sheaf_bundle_stats requests, completions;
 	_Atomic uint64_t violations[SHEAF_VIOLATION_KINDS];
@@ -99,18 +101,22 @@ struct sheaf_slot_state {
 	enum sheaf_slot_owner owner;
 	uint32_t generation;
 	uint32_t worker; /* whose lane it went to */
-	uint64_t identifier;
-	uint64_t requested; /* bytes */
-	uint64_t deadline_ns; /* since it was handed over; 0: none */
+	uint8_t command; /* enum sheaf_command */
 	/* QUARANTINED: what of the two that end it has happened. */
 	bool returned; /* the controller gave it back */
 	bool put;      /* the client is done with it */
+	uint64_t identifier;
+	uint64_t requested; /* bytes */
+	uint64_t deadline_ns; /* since it was handed over; 0: none */
+	uint64_t start_ns;    /* when it was handed over, see observe.h */
 };
 
 struct sheaf_queue_lane {
 	struct sheaf_lane lane;
 	int doorbell_fd;
-	uint32_t in_flight;
+	/* W: the queue's loop; R: any, relaxed. */
+	_Atomic uint64_t in_flight;
+	_Atomic uint64_t bundles, tasks; /* handed over */
 };
 
 struct sheaf_queue {
@@ -132,6 +138,7 @@ struct sheaf_queue {
 	struct sheaf_loop_hook hook;
 	struct sheaf_result result; /* the one being delivered */
 	struct sheaf_queue_stats stats;
+	struct sheaf_observe observe;
 };
 
 int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_queue **ret_queue);
@@ -172,6 +179,8 @@ struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot)
 uint8_t *sheaf_queue_buffer(struct sheaf_queue *queue, uint16_t slot);
 /** Start the task in @slot: it goes with this turn's bundle, and ended() comes once. */
 void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot);
+/** Start the task in @slot once more; its command slot still holds it. HOST state. */
+void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot);
 /** Hand over what gathered. True if there was something. The loop's hook calls it at the end of a turn. */
 bool sheaf_queue_flush(struct sheaf_queue *queue);
 

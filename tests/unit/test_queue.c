@@ -1000,6 +1000,17 @@ static void random_completion(void)
 	fake_give_back(&fake, slots, n);
 }
 
+/* The tasks of all commands that were timed. */
+static uint64_t timed_tasks(void)
+{
+	static struct sheaf_histogram_snapshot all;
+
+	memset(&all, 0, sizeof(all));
+	for (unsigned c = 0; c < SHEAF_COMMAND_KINDS; c++)
+		sheaf_histogram_add(&all, &queue->observe.commands[c].latency);
+	return all.count;
+}
+
 START_TEST(whatever_comes_each_task_ends_once)
 {
 	open_queue(_i);
@@ -1037,6 +1048,7 @@ START_TEST(whatever_comes_each_task_ends_once)
 	ck_assert_uint_eq(sheaf_slots_check(queue), 0);
 	ck_assert_uint_eq(queue->free_count, MINE);
 	ck_assert_uint_eq(stat(started), stat(ended));
+	ck_assert_uint_eq(timed_tasks(), stat(ended));
 	for (uint16_t slot = 0; slot < MINE; slot++)
 		ck_assert_uint_eq(starts_of_slot[slot], ends_of_slot[slot]);
 	ck_assert_uint_gt(stat(late), 0);
