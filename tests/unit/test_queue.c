@@ -743,6 +743,38 @@ END_TEST
 
 /* Rules 6 and 8: deadlines and quarantine */
 
+/* The tasks of all commands that were timed. */
+static uint64_t timed_tasks(void)
+{
+	static struct sheaf_histogram_snapshot all;
+
+	memset(&all, 0, sizeof(all));
+	for (unsigned c = 0; c < SHEAF_COMMAND_KINDS; c++)
+		sheaf_histogram_add(&all, &queue->observe.commands[c].latency);
+	return all.count;
+}
+
+START_TEST(task_that_is_sent_again_is_counted_and_is_a_task_of_its_own)
+{
+	open_queue(_i);
+	client.keeps = true;
+	uint16_t slot = start_and_flush();
+	uint64_t first = queue->slots[slot - queue->first_slot].identifier;
+
+	fake_complete(&fake, slot);
+	sheaf_queue_retry(queue, slot);
+	sheaf_queue_flush(queue);
+	ck_assert_uint_eq(stat(retries), 1);
+	ck_assert_uint_eq(stat(started), 2);
+	ck_assert_uint_ne(queue->slots[slot - queue->first_slot].identifier, first);
+	fake_complete(&fake, slot);
+	ck_assert_uint_eq(client.count, 2);
+	ck_assert_uint_eq(timed_tasks(), 2);
+	sheaf_queue_put(queue, slot);
+	close_queue();
+}
+END_TEST
+
 START_TEST(task_ends_at_its_deadline_and_not_before)
 {
 	open_queue(_i);
@@ -1000,17 +1032,6 @@ static void random_completion(void)
 	fake_give_back(&fake, slots, n);
 }
 
-/* The tasks of all commands that were timed. */
-static uint64_t timed_tasks(void)
-{
-	static struct sheaf_histogram_snapshot all;
-
-	memset(&all, 0, sizeof(all));
-	for (unsigned c = 0; c < SHEAF_COMMAND_KINDS; c++)
-		sheaf_histogram_add(&all, &queue->observe.commands[c].latency);
-	return all.count;
-}
-
 START_TEST(whatever_comes_each_task_ends_once)
 {
 	open_queue(_i);
@@ -1212,6 +1233,7 @@ int main(void)
 	both(identifier_is_the_hba_id_below_and_a_generation_above);
 	tcase_add_test(tc, task_that_process_parallel_task_refuses_ends_undelivered);
 	tcase_add_test(tc, task_that_is_completed_and_refused_ends_once);
+	both(task_that_is_sent_again_is_counted_and_is_a_task_of_its_own);
 	both(task_ends_at_its_deadline_and_not_before);
 	both(task_without_a_limit_has_no_deadline);
 	both(deadline_is_kept_for_tasks_that_were_handed_over_only);
