@@ -302,6 +302,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 	s->fuse.mountpoint = options->mountpoint;
 	s->fuse.cache = options->cache;
 	s->fuse.make_stats = sheaf_engine_stats;
+	s->fuse.make_metrics = sheaf_engine_metrics;
 	s->fuse.stats_arg = &s->engine;
 	s->fuse.on_end = on_end;
 	s->fuse.end_arg = s;

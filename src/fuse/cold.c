@@ -163,7 +163,8 @@ static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	snapshot = malloc(sizeof(*snapshot));
 	if (snapshot)
-		snapshot->text = fuse->make_stats(fuse->stats_arg, &snapshot->length);
+		snapshot->text = (ino == SHEAF_NODE_METRICS ? fuse->make_metrics : fuse->make_stats)(
+			fuse->stats_arg, &snapshot->length);
 	if (!snapshot || !snapshot->text) {
 		free(snapshot);
 		fuse_reply_err(req, ENOMEM);
@@ -178,7 +179,7 @@ static void cold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 {
 	struct snapshot *snapshot = (struct snapshot *)(uintptr_t)fi->fh;
 
-	if (ino != SHEAF_NODE_STATS) {
+	if (!sheaf_control_find(ino)) {
 		fuse_reply_err(req, EIO); /* disk reads are hot */
 		return;
 	}
@@ -195,7 +196,7 @@ static void cold_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 {
 	struct snapshot *snapshot = (struct snapshot *)(uintptr_t)fi->fh;
 
-	if (ino == SHEAF_NODE_STATS && snapshot)
+	if (sheaf_control_find(ino) && snapshot)
 		snapshot_put(snapshot);
 	fuse_reply_err(req, 0);
 }
@@ -236,6 +237,15 @@ static void list_root(struct listing *l, const struct sheaf_disks *disks)
 	}
 }
 
+static void list_control(struct listing *l)
+{
+	if (!list(l, ".", SHEAF_NODE_CONTROL, S_IFDIR) || !list(l, "..", SHEAF_NODE_ROOT, S_IFDIR))
+		return;
+	for (unsigned i = 0; i < SHEAF_CONTROL_FILES; i++)
+		if (!list(l, sheaf_control_files[i].name, sheaf_control_files[i].node, S_IFREG))
+			return;
+}
+
 static void cold_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 			 struct fuse_file_info *fi)
 {
@@ -253,8 +263,8 @@ static void cold_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offs
 	}
 	if (ino == SHEAF_NODE_ROOT)
 		list_root(&l, &fuse_of(req)->disks);
-	else if (list(&l, ".", ino, S_IFDIR) && list(&l, "..", SHEAF_NODE_ROOT, S_IFDIR))
-		list(&l, "stats.json", SHEAF_NODE_STATS, S_IFREG);
+	else
+		list_control(&l);
 	fuse_reply_buf(req, l.buffer, l.used);
 	free(l.buffer);
 }
@@ -267,7 +277,7 @@ static void cold_statfs(fuse_req_t req, fuse_ino_t ino)
 	(void)ino;
 	for (unsigned i = 0; i < disks->count; i++)
 		st.f_blocks += disks->files[i].size_bytes / st.f_frsize;
-	st.f_files = disks->count + 2;
+	st.f_files = disks->count + 1 + SHEAF_CONTROL_FILES; /* and .sheaf */
 	fuse_reply_statfs(req, &st);
 }
 

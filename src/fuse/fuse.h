@@ -31,8 +31,9 @@ struct sheaf_fuse {
 	bool want_uring;
 	const char *transport_reason;
 	uint32_t init_flags2; /* what the kernel offered in FUSE_INIT */
-	/* Text of stats.json, allocated; set by who assembles the mount. Thread: any loop. */
+	/* Text of stats.json and of metrics, allocated; set by who assembles the mount. Thread: any loop. */
 	char *(*make_stats)(void *arg, size_t *ret_length);
+	char *(*make_metrics)(void *arg, size_t *ret_length);
 	void *stats_arg;
 	_Atomic bool ended; /* the connection is gone */
 	void (*on_end)(void *arg); /* called when it is, once or more; thread: any loop */
