@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{ "mount", sheaf_cmd_mount, "serve images as disk files below a directory" },
 	{ "umount", sheaf_cmd_umount, "flush, unmount, and wait for the server to be gone" },
 	{ "stats", sheaf_cmd_stats, "what a mount has done so far" },
+	{ "top", sheaf_cmd_top, "what a mount does right now" },
 	{ "attach", sheaf_cmd_attach, "from an image to a mounted filesystem" },
 	{ "detach", sheaf_cmd_detach, "and back" },
 };
@@ -68,6 +69,11 @@ static void print_version(void)
 	printf("  libmount   yes: attach, detach\n");
 #else
 	printf("  libmount   no: no attach, no detach\n");
+#endif
+#ifdef HAVE_NCURSES
+	printf("  ncurses    yes: top\n");
+#else
+	printf("  ncurses    no: top with --batch only\n");
 #endif
 }
 
