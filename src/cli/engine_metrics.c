@@ -185,7 +185,8 @@ static void violations(FILE *out, const struct sheaf_engine *engine)
 
 static void latency_bucket(FILE *out, const char *command, uint64_t upper_ns, uint64_t seen)
 {
-	fprintf(out, "sheaf_task_duration_seconds_bucket{command=\"%s\",le=\"%.12g\"} %" PRIu64 "\n",
+	fprintf(out,
+		"sheaf_task_duration_seconds_bucket{command=\"%s\",le=\"%.12g\"} %" PRIu64 "\n",
 		command, (double)upper_ns / NS_PER_SECOND, seen);
 }
 
