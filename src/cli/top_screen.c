@@ -227,6 +227,7 @@ static const char help_text[] =
 	"p50 ...  half, 90 %, 99 %, 99.9 % of the tasks of the interval\n"
 	"         took no longer, from hand-over to end; within 3 %\n"
 	"bundles  tasks that went to the driver in one call, and came back in one\n"
+	"req.size com.size  mean size of bundles to the driver, and back\n"
 	"queue    a loop that reads requests; lane: from it to a worker\n"
 	"errors, retries, ... are those of the interval\n";
 

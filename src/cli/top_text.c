@@ -90,15 +90,22 @@ static void print_trouble(FILE *out, const struct sheaf_top_page *page, const st
 		t->errors, t->retries, t->timeouts, t->late, t->quarantined, top->violations);
 }
 
+/* Of no task there is none: "-". */
+static const char *percentile(const struct sheaf_histogram_snapshot *latency, double part,
+			      char out[16])
+{
+	return latency->count ? sheaf_top_duration(sheaf_histogram_percentile(latency, part), out)
+			      : "-";
+}
+
 static void print_percentiles(FILE *out, const struct sheaf_histogram_snapshot *latency)
 {
 	static const double parts[] = { 0.5, 0.9, 0.99, 0.999 };
 	char text[16];
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		fprintf(out, " %7s",
-			sheaf_top_duration(sheaf_histogram_percentile(latency, parts[i]), text));
-	fprintf(out, " %7s", sheaf_top_duration(latency->max, text));
+		fprintf(out, " %7s", percentile(latency, parts[i], text));
+	fprintf(out, " %7s", latency->count ? sheaf_top_duration(latency->max, text) : "-");
 }
 
 /* Those that ever came: rows do not jump while one pauses. */
@@ -176,7 +183,7 @@ static void print_queues(FILE *out, const struct sheaf_top_page *page, const str
 	fputc('\n', out);
 	begin(out, page, SHEAF_TOP_MARK_HEADING);
 	fprintf(out, "%-*s %8s %7s %9s %8s %8s %7s %7s %5s\n", 10, "queue", "tasks/s", "MB/s",
-		"depth", "requests", "complet.", "p50", "p99", "error");
+		"depth", "req.size", "com.size", "p50", "p99", "error");
 	for (size_t i = 0; i < top->queue_count; i++) {
 		const struct sheaf_top_queue *q = &top->queues[i];
 		const struct sheaf_histogram_snapshot *latency = &q->all.latency;
@@ -184,10 +191,8 @@ static void print_queues(FILE *out, const struct sheaf_top_page *page, const str
 		fprintf(out, "%-10" PRIu64 " %8.0f %7.1f %9.2f %8.2f %8.2f %7s %7s %5" PRIu64 "\n",
 			q->index, sheaf_top_rate(top, q->tasks.ended), megabytes(top, q->all.bytes),
 			sheaf_top_depth(top, latency), sheaf_top_mean(&q->requests),
-			sheaf_top_mean(&q->completions),
-			sheaf_top_duration(sheaf_histogram_percentile(latency, 0.5), median),
-			sheaf_top_duration(sheaf_histogram_percentile(latency, 0.99), high),
-			q->tasks.errors);
+			sheaf_top_mean(&q->completions), percentile(latency, 0.5, median),
+			percentile(latency, 0.99, high), q->tasks.errors);
 	}
 }
 
@@ -197,7 +202,7 @@ static void print_lanes(FILE *out, const struct sheaf_top_page *page, const stru
 		return;
 	fputc('\n', out);
 	begin(out, page, SHEAF_TOP_MARK_HEADING);
-	fprintf(out, "%-10s %8s %17s %8s\n", "lane", "tasks/s", "in flight", "requests");
+	fprintf(out, "%-10s %8s %17s %8s\n", "lane", "tasks/s", "in flight", "req.size");
 	for (size_t i = 0; i < top->lane_count; i++) {
 		const struct sheaf_top_lane *l = &top->lanes[i];
 		char name[48];
