@@ -192,6 +192,15 @@ static json_t *driver(const struct sheaf_engine *engine)
 	return o;
 }
 
+static uint64_t handovers(const struct sheaf_fuse *fuse)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < fuse->queue_count; i++)
+		n += sheaf_count_get(&fuse->queues[i]->handover.taken);
+	return n;
+}
+
 char *sheaf_engine_stats(void *arg, size_t *ret_length)
 {
 	const struct sheaf_engine *engine = arg;
@@ -221,6 +230,7 @@ char *sheaf_engine_stats(void *arg, size_t *ret_length)
 	put(o, "inline_completions", SHEAF_ENGINE_LOOP_COUNT(engine, inline_completions));
 	put(o, "turns", SHEAF_ENGINE_LOOP_COUNT(engine, turns));
 	put(o, "sleeps", SHEAF_ENGINE_LOOP_COUNT(engine, sleeps));
+	put(o, "handovers", handovers(engine->fuse));
 	json_object_set_new(o, "violations", violations(engine));
 	for (unsigned i = 0; i < disks->count; i++)
 		json_array_append_new(lus, unit(&disks->files[i]));

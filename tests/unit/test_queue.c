@@ -526,6 +526,53 @@ START_TEST(slot_of_another_queue_is_refused)
 }
 END_TEST
 
+/* A slot that goes to another queue is, on the way, nobody's, and there like any other. */
+START_TEST(slot_given_away_is_refused_here_and_serves_there)
+{
+	const struct sheaf_request_port port = { &fake, fake_bundle, fake_single };
+	struct sheaf_queue *first, *second;
+	uint16_t slot;
+
+	open_queue(_i);
+	first = queue;
+	second = host->queues[1];
+	sheaf_queue_attach(second, loop, &client.client, &port);
+	slot = (uint16_t)sheaf_queue_take(first);
+	sheaf_queue_give_away(first, slot);
+	ck_assert(!sheaf_queue_owns(first, slot) && !sheaf_queue_owns(second, slot));
+	expect_refused(slot, SHEAF_VIOLATION_INDEX);
+	ck_assert_uint_eq(sheaf_slots_check(second), 0);
+
+	sheaf_queue_adopt(second, slot);
+	ck_assert(sheaf_queue_owns(second, slot));
+	expect_refused(slot, SHEAF_VIOLATION_INDEX);
+	queue = second;
+	fake.port = sheaf_queue_completion_port(second);
+	fake.bundle_count = 0;
+	client.count = 0;
+	client.keeps = false;
+	sheaf_queue_command(second, slot);
+	sheaf_queue_start(second, slot);
+	sheaf_queue_flush(second);
+	fake_complete(&fake, slot);
+	ck_assert_uint_eq(client.count, 1);
+	ck_assert_uint_eq(second->free_count, SLOTS - MINE + 1);
+	/* Its deadline is this queue's business too. */
+	ck_assert_int_eq(sheaf_queue_take(second), slot);
+	sheaf_queue_command(second, slot);
+	sheaf_queue_start(second, slot);
+	sheaf_queue_flush(second);
+	sheaf_queue_expire(first, UINT64_MAX);
+	ck_assert_uint_eq(client.count, 1);
+	sheaf_queue_expire(second, UINT64_MAX);
+	ck_assert_uint_eq(client.count, 2);
+	fake_complete(&fake, slot);
+	ck_assert_uint_eq(second->free_count, SLOTS - MINE + 1);
+	sheaf_slots_check(first);
+	close_queue();
+}
+END_TEST
+
 /* 2^16 + slot is no name of the slot. */
 START_TEST(action_is_not_cut_to_a_slot)
 {
@@ -759,14 +806,14 @@ START_TEST(task_that_is_sent_again_is_counted_and_is_a_task_of_its_own)
 	open_queue(_i);
 	client.keeps = true;
 	uint16_t slot = start_and_flush();
-	uint64_t first = queue->slots[slot - queue->first_slot].identifier;
+	uint64_t first = queue->host->slot_states[slot].identifier;
 
 	fake_complete(&fake, slot);
 	sheaf_queue_retry(queue, slot);
 	sheaf_queue_flush(queue);
 	ck_assert_uint_eq(stat(retries), 1);
 	ck_assert_uint_eq(stat(started), 2);
-	ck_assert_uint_ne(queue->slots[slot - queue->first_slot].identifier, first);
+	ck_assert_uint_ne(queue->host->slot_states[slot].identifier, first);
 	fake_complete(&fake, slot);
 	ck_assert_uint_eq(client.count, 2);
 	ck_assert_uint_eq(timed_tasks(), 2);
@@ -1224,6 +1271,7 @@ int main(void)
 	both(every_status_of_sam_5_and_every_failed_delivery_is_an_end);
 	both(index_beyond_all_slots_is_refused);
 	both(slot_of_another_queue_is_refused);
+	both(slot_given_away_is_refused_here_and_serves_there);
 	tcase_add_test(tc, action_is_not_cut_to_a_slot);
 	both(completion_of_slot_not_owned_is_refused);
 	both(slot_given_back_twice_is_refused_once);
