@@ -22,6 +22,8 @@
 struct sheaf_placement_group {
 	/* The thread that submitted all that came to a loop between its last two looks; 0: none, or several. */
 	_Atomic int32_t submitters[SHEAF_QUEUES_MAX];
+	/* Where a loop goes, for those that go where it goes. */
+	_Atomic int cpus[SHEAF_QUEUES_MAX];
 };
 
 struct sheaf_placement {
@@ -32,6 +34,7 @@ struct sheaf_placement {
 	bool apart;
 	bool fixed;    /* it cannot be pinned */
 	unsigned turns;
+	unsigned shallow_looks; /* in a row in which this loop was one too many */
 	uint64_t own, others; /* tasks started by this loop and by the others, at the last look */
 };
 

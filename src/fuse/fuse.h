@@ -60,6 +60,7 @@ struct sheaf_fuse_queue {
 	unsigned reads_wanted, reads_failed; /* of the last round */
 	unsigned batch;			     /* reads to issue in a round */
 	struct sheaf_request *waits;	     /* the last read of the round */
+	_Atomic bool paused;		     /* no new reads */
 	unsigned active; /* requests that are not answered yet */
 	unsigned active_peak; /* the most at a time since placement.c looked last */
 	int32_t last_pid; /* of the last request that came: the thread that submitted it, or 0 */
@@ -117,6 +118,13 @@ void sheaf_transport_cold(struct sheaf_request *request, size_t length);
  * Their slots are free within a turn or two; in the kernel a waiting read may write its buffer at any time. Thread: the loop's.
  */
 void sheaf_transport_rest(struct sheaf_fuse_queue *fq);
+/**
+ * sheaf_transport_pause() - take back all reads of /dev/fuse, and make no new ones until sheaf_transport_resume()
+ * For a loop that is woken by each request and comes too late for it. Another loop must read. What was read already is served. Thread:
+ * the loop's; resume: any.
+ */
+void sheaf_transport_pause(struct sheaf_fuse_queue *fq);
+void sheaf_transport_resume(struct sheaf_fuse_queue *fq);
 /** The connection is gone: tell the others. */
 void sheaf_transport_stop(struct sheaf_fuse_queue *fq);
 

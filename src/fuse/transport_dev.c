@@ -71,16 +71,33 @@ static void issue_reads(struct sheaf_fuse_queue *fq)
 	}
 }
 
-void sheaf_transport_rest(struct sheaf_fuse_queue *fq)
+static void take_back_reads(struct sheaf_fuse_queue *fq, const struct sheaf_request *but)
 {
 	for (unsigned i = 0; i < fq->queue->host->slots; i++) {
 		struct sheaf_request *request = fq->fuse->requests[i];
 
-		if (!sheaf_queue_owns(fq->queue, (uint16_t)i) || !request->reads || request == fq->waits)
+		if (!sheaf_queue_owns(fq->queue, (uint16_t)i) || !request->reads || request == but)
 			continue;
 		request->taken_back = true;
 		sheaf_loop_cancel(fq->loop, &request->read_op);
 	}
+}
+
+void sheaf_transport_rest(struct sheaf_fuse_queue *fq)
+{
+	take_back_reads(fq, fq->waits);
+}
+
+void sheaf_transport_pause(struct sheaf_fuse_queue *fq)
+{
+	atomic_store(&fq->paused, true);
+	take_back_reads(fq, NULL);
+}
+
+void sheaf_transport_resume(struct sheaf_fuse_queue *fq)
+{
+	if (atomic_load(&fq->paused) && atomic_exchange(&fq->paused, false))
+		sheaf_loop_wake(fq->loop);
 }
 
 static void adapt_batch(struct sheaf_fuse_queue *fq)
@@ -252,7 +269,8 @@ static bool flush(struct sheaf_loop_hook *hook)
 
 	if (atomic_load_explicit(&fq->fuse->ended, memory_order_relaxed))
 		fq->stopped = true;
-	if (fq->reads_out == 0 && !fq->stopped && fq->fd >= 0)
+	if (fq->reads_out == 0 && !fq->stopped && fq->fd >= 0 &&
+	    !atomic_load_explicit(&fq->paused, memory_order_relaxed))
 		issue_reads(fq);
 	return false;
 }

@@ -442,15 +442,23 @@ static void ring_doorbell(struct sheaf_loop *loop, int doorbell_fd)
 	} while (n < 0 && errno == EINTR);
 }
 
-static void cancel(struct sheaf_loop *loop, const struct sheaf_op *op)
+static void cancel_entry(struct sheaf_loop *loop, uint64_t user_data)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->uring.ring);
 
 	if (!sqe)
 		return;
-	io_uring_prep_cancel64(sqe, (uintptr_t)op, 0);
+	io_uring_prep_cancel64(sqe, user_data, 0);
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 	io_uring_sqe_set_data64(sqe, 0);
+}
+
+static void cancel(struct sheaf_loop *loop, const struct sheaf_op *op)
+{
+	/* Either the poll waits, and the read goes with it (3), or the read does. */
+	if (op->code == SHEAF_OP_READV_WHEN_READY)
+		cancel_entry(loop, (uintptr_t)op | TAG_POLL);
+	cancel_entry(loop, (uintptr_t)op);
 }
 
 /* With DEFER_TASKRUN the kernel copies and completes in our io_uring_enter() only. */
