@@ -15,8 +15,8 @@
  *      A block must be whole, and of the generation A that was acknowledged before, or one of I..J: in flight at the
  *      copy up to issued by now. An acknowledged write that is not seen, an older one that comes back, another
  *      block's content, and two generations in one block are all wrong.
- *   4. Zeros are right where a generation of these was a hole; two generations in one block where a write, or the read,
- *      had an end within it (`tear`).
+ *   4. Zeros are right where a generation of these was a hole; more than one of these generations in one block where the write,
+ *      or the read, may be `torn`: it has an end within the block, or nothing keeps the two apart.
  *   5. With nothing in flight exactly the acknowledged generation is right (prove).
  *
  * Every command is a process of its own, beside many others. Exit status: 0; 1: a block is wrong, each reported;
@@ -38,8 +38,8 @@
 #define STAMP_MAGIC  UINT64_C(0x73686561662d6464) /* "sheaf-dd" */
 #define INDEX_MAGIC  UINT64_C(0x7368656166696478) /* "sheafidx" */
 #define HOLE	     UINT32_C(0x80000000)
-#define REPORTED_MAX 8 /* of one process; the rest are counted */
-#define PIECES_MAX   6 /* of generations in a block that may be torn */
+#define REPORTED_MAX 8	/* of one process; the rest are counted */
+#define PIECES_MAX   16 /* of a torn block: lines of a cache, or halves */
 #define BUFFER	     (256u * 1024)
 #define NOBODY	     UINT32_MAX
 
@@ -441,13 +441,44 @@ static void say_allowed(const struct allowed *a)
 		fprintf(stderr, "; should be zeros\n");
 }
 
+/* A block that is no stamp, word by word: which generation each is from, 0 for zeros, ? for none of this block. */
+static void say_words(const struct index *index, const struct allowed *a, const uint8_t *block,
+		      size_t from, size_t to)
+{
+	uint32_t last = a->last > a->acknowledged ? a->last : a->acknowledged;
+	static const size_t shared[] = { 0, 1, 3 };
+	uint32_t found[BLOCK / 8];
+	struct stamp stamp = { 0 };
+
+	memset(found, 0xff, sizeof(found));
+	for (uint32_t generation = 0; generation <= last; generation++) {
+		if (generation)
+			make_stamp(&stamp, index->seed, a->offset, a->owner, generation);
+		for (size_t i = 0; i < BLOCK / 8; i++)
+			if (memcmp(block + i * 8, (uint8_t *)&stamp + i * 8, 8) == 0)
+				found[i] = generation;
+	}
+	/* Words that all generations share are their neighbour's. */
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+		if (found[shared[i]] == last && found[2] && found[2] != UINT32_MAX)
+			found[shared[i]] = found[2];
+	fprintf(stderr, "pieces:");
+	for (size_t i = (from + 7) / 8, start = i; i < to / 8; i++) {
+		if (i + 1 < to / 8 && found[i + 1] == found[i])
+			continue;
+		if (found[i] == UINT32_MAX)
+			fprintf(stderr, " ?[%zu..%zu)", start * 8, i * 8 + 8);
+		else
+			fprintf(stderr, " %" PRIu32 "[%zu..%zu)", found[i], start * 8, i * 8 + 8);
+		start = i + 1;
+	}
+}
+
 /* What a wrong block is. @block: bytes @from..@to of it are there. */
 static void report(struct view *view, const struct allowed *a, const uint8_t *block, size_t from,
 		   size_t to)
 {
 	struct stamp stamp;
-	struct allowed any = *a;
-	unsigned pieces;
 	bool is_stamp;
 
 	if (++view->wrong > REPORTED_MAX)
@@ -456,13 +487,6 @@ static void report(struct view *view, const struct allowed *a, const uint8_t *bl
 	is_stamp = to - from == BLOCK && stamp.magic == STAMP_MAGIC && stamp.sum == sum_of(&stamp);
 	fprintf(stderr, "dd-stamp: offset %" PRIu64 ", owner %" PRId32 ": ", a->offset,
 		(int32_t)a->owner);
-	any.in_flight = 1;
-	any.last = any.last > any.acknowledged ? any.last : any.acknowledged;
-	any.zeros = true;
-	any.acknowledged = 0;
-	any.old_is_data = false;
-	if (to - from < BLOCK)
-		fprintf(stderr, "bytes %zu to %zu: ", from, to);
 	if (is_zero(block + from, to - from))
 		fprintf(stderr, "zeros");
 	else if (is_stamp && stamp.offset != a->offset)
@@ -470,10 +494,8 @@ static void report(struct view *view, const struct allowed *a, const uint8_t *bl
 	else if (is_stamp)
 		fprintf(stderr, "generation %" PRIu32 " of owner %" PRIu32 ", seed %" PRIu64,
 			stamp.generation, stamp.owner, stamp.seed);
-	else if ((pieces = pieces_of(view->index, &any, block + from, from, to)) <= PIECES_MAX)
-		fprintf(stderr, "torn, in %u pieces of generations", pieces);
 	else
-		fprintf(stderr, "no stamp, or a damaged one");
+		say_words(view->index, a, block, from, to);
 	say_allowed(a);
 }
 

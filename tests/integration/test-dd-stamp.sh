@@ -82,7 +82,7 @@ look 0 4096
 is_wrong "offset 1024, owner 0: generation 1 .*; acknowledged 2" 0 4096
 is_wrong "offset 1024, owner 0: .*; acknowledged 2" 0 4096 torn
 look 1030 100
-is_wrong "offset 1024, owner 0: bytes 6 to 106" 1030 100
+is_wrong "offset 1024, owner 0: pieces: 1.8..104.; acknowledged 2" 1030 100
 refused 1 "offset 1024" sh -c "'$stamp' prove '$index' <'$disk'"
 
 # A write in flight: old, or new, and each block for itself; not both in one block, unless that may be.
@@ -94,7 +94,7 @@ is_right 0 4096
 to_disk 512 512 512
 is_right 0 4096
 to_disk 1024 1024 100
-is_wrong "offset 1024, .*torn, in 2 pieces" 0 4096
+is_wrong "offset 1024, owner 0: pieces: 2.0..96. .*1.104..512.; acknowledged 1, in flight 2 to 2" 0 4096
 is_right 0 4096 torn
 look 0 4096
 make 0 2048 2 torn
