@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/complete.h"
 #include "config.h"
 #include "loop/loop.h"
 
@@ -99,6 +100,34 @@ static int run_mount_helper(int argc, char **argv)
 	return code;
 }
 
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+/* For completion: what the last of @words may be. */
+static int complete(int count, char **words)
+{
+	static char word[] = SHEAF_COMPLETE_WORD;
+	const struct command *command = count > 1 ? find_command(words[0]) : NULL;
+	const char *begun = count ? words[0] : "";
+
+	if (command) {
+		words[0] = word;
+		return command->run(count, words);
+	}
+	for (size_t i = 0; i < COMMAND_COUNT && count <= 1; i++)
+		sheaf_complete_offer(begun, commands[i].name, commands[i].help);
+	if (count <= 1 && *begun == '-') {
+		sheaf_complete_offer(begun, "--help", "its commands");
+		sheaf_complete_offer(begun, "--version", "version and features");
+	}
+	return SHEAF_EXIT_OK;
+}
+
 static int report_unknown(const char *name)
 {
 	const char *names[COMMAND_COUNT + 1] = { 0 };
@@ -118,6 +147,7 @@ int main(int argc, char **argv)
 {
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
 	const char *name = slash ? slash + 1 : argc ? argv[0] : "";
+	const struct command *command;
 
 	if (strcmp(name, "mount.sheaf") == 0 || strcmp(name, "mount.fuse.sheaf") == 0)
 		return run_mount_helper(argc, argv);
@@ -134,8 +164,8 @@ int main(int argc, char **argv)
 		print_version();
 		return SHEAF_EXIT_OK;
 	}
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 2, argv + 2);
-	return report_unknown(argv[1]);
+	if (strcmp(argv[1], SHEAF_COMPLETE_WORD) == 0)
+		return complete(argc - 2, argv + 2);
+	command = find_command(argv[1]);
+	return command ? command->run(argc - 2, argv + 2) : report_unknown(argv[1]);
 }
