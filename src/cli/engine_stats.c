@@ -174,6 +174,7 @@ char *sheaf_engine_stats(void *arg, size_t *ret_length)
 			    bundles(engine, offsetof(struct sheaf_queue_stats, completions)));
 	put(o, "doorbells", SUM_LOOPS(doorbells));
 	put(o, "io_uring_enters", SUM_LOOPS(enters));
+	put(o, "system_calls", SUM_LOOPS(enters) + SUM_LOOPS(other_calls));
 	put(o, "inline_completions", SUM_LOOPS(inline_completions));
 	json_object_set_new(o, "violations", violations(engine));
 	for (unsigned i = 0; i < disks->count; i++)

@@ -19,7 +19,7 @@ void sheaf_placement_init(struct sheaf_placement *placement)
 }
 
 /* @cpu: -1: to wherever the process may run. */
-static void move(struct sheaf_placement *placement, int cpu)
+static void move(struct sheaf_placement *placement, struct sheaf_loop *loop, int cpu)
 {
 	cpu_set_t one;
 
@@ -29,6 +29,7 @@ static void move(struct sheaf_placement *placement, int cpu)
 	CPU_ZERO(&one);
 	if (cpu >= 0)
 		CPU_SET(cpu, &one);
+	sheaf_loop_count_calls(loop, 1);
 	if (sched_setaffinity(0, sizeof(one), cpu >= 0 ? &one : &placement->all) == 0)
 		placement->cpu = cpu;
 	else
@@ -63,7 +64,7 @@ void sheaf_placement_turn(struct sheaf_placement *placement, struct sheaf_fuse_q
 	/* Over /dev/fuse any loop may take any request, so none has submitters of its own. */
 	several = others_work(placement, fq->queue) && fq->fuse->over_uring;
 	if (peak == SHALLOW || (peak >= DEEP && several))
-		move(placement, sheaf_fuse_submitter_cpu(fq));
+		move(placement, fq->loop, sheaf_fuse_submitter_cpu(fq));
 	else if (peak >= DEEP)
-		move(placement, -1);
+		move(placement, fq->loop, -1);
 }

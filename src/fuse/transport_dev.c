@@ -191,6 +191,8 @@ static void reply_done(struct sheaf_op *op, int result)
 
 /* Who submits */
 
+#define THREAD_CPU_CALLS 5 /* open, fstat of stdio, two reads, close */
+
 /* The thread's last CPU, or -1: proc(5), field 39 of stat; the name in field 2 may hold spaces and brackets. */
 static int thread_cpu(uint32_t tid)
 {
@@ -218,8 +220,10 @@ int sheaf_fuse_submitter_cpu(const struct sheaf_fuse_queue *fq)
 	if (!request)
 		return -1;
 	/* The header's pid is a thread's id; 0 where its PID namespace is not ours. */
-	return request->entry ? sheaf_fuse_ring_cpu(request->entry) :
-				thread_cpu(sheaf_request_header(request)->pid);
+	if (request->entry)
+		return sheaf_fuse_ring_cpu(request->entry);
+	sheaf_loop_count_calls(fq->loop, THREAD_CPU_CALLS);
+	return thread_cpu(sheaf_request_header(request)->pid);
 }
 
 /* The loop's hook */

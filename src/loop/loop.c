@@ -524,6 +524,7 @@ void sheaf_loop_op_help(struct sheaf_loop *loop, struct sheaf_op *op)
 		err = -ENOMEM;
 	if (!err)
 		err = sheaf_helper_pool_submit(loop->pool, op);
+	sheaf_count_add(&loop->stats.other_calls, 1); /* the helper's; its waits are not counted */
 	if (err)
 		sheaf_loop_op_ready(loop, op, err);
 }
@@ -545,6 +546,12 @@ bool sheaf_loop_is_still(const struct sheaf_loop *loop)
 {
 	assert(owned(loop));
 	return sheaf_op_list_empty(&loop->started) && loop->backend->is_still(loop);
+}
+
+void sheaf_loop_count_calls(struct sheaf_loop *loop, unsigned n)
+{
+	own(loop);
+	sheaf_count_add(&loop->stats.other_calls, n);
 }
 
 uint64_t sheaf_loop_now(const struct sheaf_loop *loop)
