@@ -22,8 +22,8 @@
 #include "cli/commands.h"
 #include "host/host.h"
 
-#define QUICK_NS	 UINT64_C(100000000000) /* and a report is left to write, and a machine to be slow */
-#define QUICK_RUN_MS	 150
+#define QUICK_NS	 UINT64_C(108000000000) /* and a report is left to write, and a machine to be slow */
+#define QUICK_RUN_MS	 90
 #define FULL_RUN_MS	 250
 #define QUICK_ROUNDS_MAX 9
 #define FULL_ROUNDS	 5

@@ -3,6 +3,8 @@
 #include "bench/plot.h"
 #include "bench/report.h"
 
+#include <string.h>
+
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -10,7 +12,7 @@ static const char head[] =
 	"<title>sheaf bench</title>\n<style>\n"
 	":root{color-scheme:light dark}\n"
 	"body{font:15px/1.5 sans-serif;margin:0 auto;max-width:1040px;padding:1em;background:#fff;color:#1c1f23}\n"
-	"h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}h3{font-size:1em;margin:1.4em 0 .3em}\n"
+	"p.say{margin:.2em 0 .2em 1em}h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}h3{font-size:1em;margin:1.4em 0 .3em}\n"
 	"svg{max-width:100%;height:auto;display:block;margin:1em 0}\n"
 	".wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}\n"
 	"th,td{padding:.2em .6em;text-align:right;border-bottom:1px solid #d9dde3;white-space:nowrap}\n"
@@ -31,10 +33,12 @@ static const char explanation[] =
 static void put_paragraph(void *arg, const char *text)
 {
 	FILE *out = arg;
+	size_t length = strlen(text);
+	bool heading = length && text[length - 1] == ':';
 
-	fputs("<li>", out);
+	fputs(heading ? "<p><b>" : "<p class=\"say\">", out);
 	sheaf_plot_escape(out, text);
-	fputs("</li>\n", out);
+	fputs(heading ? "</b></p>\n" : "</p>\n", out);
 }
 
 static void put_facts(const struct sheaf_bench_report *report, FILE *out)
@@ -107,12 +111,11 @@ void sheaf_bench_page(const struct sheaf_bench_report *report, FILE *out)
 	fputs(head, out);
 	fputs("<h1>What bundles bring, measured by sheaf bench</h1>\n", out);
 	fputs(explanation, out);
-	fputs("<h2>In words</h2>\n<ul>\n", out);
+	fputs("<h2>In words</h2>\n", out);
 	sheaf_bench_words(report, put_paragraph, out);
 	for (unsigned i = 0; i < 4 && report->notes[i][0]; i++)
 		put_paragraph(out, report->notes[i]);
-	fputs("</ul>\n<h2>In pictures</h2>\n<p>Whiskers reach from the least to the greatest round.</p>\n",
-	      out);
+	fputs("<h2>In pictures</h2>\n<p>Whiskers reach from the least to the greatest round.</p>\n", out);
 	for (unsigned i = 0; i < SHEAF_BENCH_FIGURES; i++)
 		sheaf_bench_figures[i].draw(report, out);
 	put_facts(report, out);

@@ -146,7 +146,7 @@ static void tick_y(const struct frame *f, double value)
 	double y = y_of(f, value);
 
 	line_at(f->out, f->left, y, f->left + f->width, y, "sp-g");
-	snprintf(text, sizeof(text), "%.4g", value);
+	snprintf(text, sizeof(text), "%.6g", value);
 	text_at(f->out, f->left - 6, y + 4, "end", "sp-m", text);
 }
 
@@ -183,7 +183,7 @@ static void draw_x_axis(const struct frame *f)
 	} else {
 		step = sheaf_plot_step(f->x_top, TICKS);
 		for (unsigned i = 0; i * step <= f->x_top * 1.001; i++) {
-			snprintf(text, sizeof(text), "%.4g", i * step);
+			snprintf(text, sizeof(text), "%.6g", i * step);
 			line_at(f->out, x_of(f, i * step), bottom, x_of(f, i * step), bottom + 4,
 				"sp-a");
 			text_at(f->out, x_of(f, i * step), bottom + 17, "middle", "sp-m", text);

@@ -138,6 +138,7 @@ struct sheaf_bench_spread sheaf_bench_spread_of(const double values[], unsigned 
 		.median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2,
 		.min = sorted[0],
 		.max = sorted[n - 1],
+		.rounds = n,
 	};
 }
 
@@ -176,6 +177,8 @@ struct sheaf_bench_difference sheaf_bench_compare(const struct sheaf_bench_sprea
 {
 	return (struct sheaf_bench_difference){
 		.change = base->median > 0 ? other->median / base->median - 1 : 0,
-		.clear = other->min > base->max || other->max < base->min,
+		.clear = base->rounds >= SHEAF_BENCH_ROUNDS_CLEAR &&
+			 other->rounds >= SHEAF_BENCH_ROUNDS_CLEAR &&
+			 (other->min > base->max || other->max < base->min),
 	};
 }

@@ -128,7 +128,7 @@ void sheaf_bench_table(const struct sheaf_bench_report *report, FILE *out)
 			print_block(report, (enum sheaf_bench_path)p, (enum sheaf_bench_deployment)d,
 				    point, out);
 	fputs("\ngain: IOPS over single-task mode; =: no more than the spread. CPU, system calls\n"
-	      "and context switches are the server's, a task. auto: as sheaf mount does by itself.\n\n",
+	      "and context switches are the server's, a task. auto: what sheaf mount does.\n\n",
 	      out);
 	sheaf_bench_words(report, print_line, out);
 	for (unsigned i = 0; i < 4 && report->notes[i][0]; i++)

@@ -3,7 +3,7 @@
  * words.c - what bundling brings and costs, said from the figures of this run
  *
  * A difference counts only where the ranges of both sides do not overlap: the worst round of the one is better than the best of
- * the other. With n rounds each, chance does that in 2 of (2n over n) cases: 3 rounds 10 %, 5 rounds 0.8 %.
+ * the other. With n rounds each, chance does that in 2 of (2n over n) cases: 4 rounds 3 %, 5 rounds 0.8 %.
  */
 #include "bench/report.h"
 
@@ -125,6 +125,13 @@ static void say_noise(const struct sheaf_bench_report *report, sheaf_bench_line 
 								   &b->spread[SHEAF_BENCH_IOPS])
 						       .change));
 		}
+	if (report->rounds < SHEAF_BENCH_ROUNDS_CLEAR) {
+		snprintf(text, sizeof(text),
+			 "How sure: %u rounds are too few to tell a difference from chance; it takes %u.",
+			 report->rounds, SHEAF_BENCH_ROUNDS_CLEAR);
+		line(arg, text);
+		return;
+	}
 	for (unsigned i = 1; i <= report->rounds; i++)
 		orders = orders * (report->rounds + i) / i;
 	snprintf(text, sizeof(text),
