@@ -20,6 +20,7 @@ int sheaf_cmd_stats(int argc, char **argv);
 int sheaf_cmd_top(int argc, char **argv);
 int sheaf_cmd_attach(int argc, char **argv);
 int sheaf_cmd_detach(int argc, char **argv);
+int sheaf_cmd_bench(int argc, char **argv); /* in src/bench */
 
 /** The exit code for an outcome of sheaf_options_parse() that is not SHEAF_OPTIONS_RUN. */
 static inline int sheaf_options_exit(int outcome)

@@ -37,7 +37,7 @@ static void *worker_main(void *arg)
 	sheaf_priority_init(&priority);
 	while (r == 0 && !atomic_load(&w->engine->workers_stop)) {
 		r = sheaf_loop_turn(w->loop, true);
-		sheaf_priority_turn(&priority, sheaf_loop_now(w->loop));
+		sheaf_priority_turn(&priority, w->loop);
 	}
 	sheaf_priority_finish(&priority);
 	if (r < 0)
@@ -89,7 +89,7 @@ static void *front_main(void *arg)
 		r = sheaf_loop_turn(f->loop, true);
 		sheaf_trim_turn(&f->trim);
 		sheaf_placement_turn(&placement, f->fq);
-		sheaf_priority_turn(&priority, sheaf_loop_now(f->loop));
+		sheaf_priority_turn(&priority, f->loop);
 	}
 	sheaf_priority_finish(&priority);
 	if (r < 0) {

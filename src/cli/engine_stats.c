@@ -227,6 +227,8 @@ char *sheaf_engine_stats(void *arg, size_t *ret_length)
 	put_bundles(o, engine, NULL);
 	put(o, "doorbells", SHEAF_ENGINE_LOOP_COUNT(engine, doorbells));
 	put(o, "io_uring_enters", SHEAF_ENGINE_LOOP_COUNT(engine, enters));
+	put(o, "system_calls",
+	    SHEAF_ENGINE_LOOP_COUNT(engine, enters) + SHEAF_ENGINE_LOOP_COUNT(engine, other_calls));
 	put(o, "inline_completions", SHEAF_ENGINE_LOOP_COUNT(engine, inline_completions));
 	put(o, "turns", SHEAF_ENGINE_LOOP_COUNT(engine, turns));
 	put(o, "sleeps", SHEAF_ENGINE_LOOP_COUNT(engine, sleeps));

@@ -30,6 +30,7 @@ static const struct command commands[] = {
 	{ "umount", sheaf_cmd_umount, "flush, unmount, and wait for the server to be gone" },
 	{ "stats", sheaf_cmd_stats, "what a mount has done so far" },
 	{ "top", sheaf_cmd_top, "what a mount does right now" },
+	{ "bench", sheaf_cmd_bench, "measure here what bundles bring" },
 	{ "attach", sheaf_cmd_attach, "from an image to a mounted filesystem" },
 	{ "detach", sheaf_cmd_detach, "and back" },
 };

@@ -23,7 +23,7 @@ void sheaf_placement_init(struct sheaf_placement *placement, struct sheaf_placem
 }
 
 /* To @cpu; with @apart to all others; with -1 to wherever the process may run. */
-static void move(struct sheaf_placement *placement, int cpu, bool apart)
+static void move(struct sheaf_placement *placement, struct sheaf_loop *loop, int cpu, bool apart)
 {
 	cpu_set_t to = placement->all;
 
@@ -38,6 +38,7 @@ static void move(struct sheaf_placement *placement, int cpu, bool apart)
 	}
 	if (CPU_COUNT(&to) == 0)
 		return; /* there is one only */
+	sheaf_loop_count_calls(loop, 1);
 	if (sched_setaffinity(0, sizeof(to), &to) == 0) {
 		placement->cpu = cpu;
 		placement->apart = apart;
@@ -148,9 +149,9 @@ void sheaf_placement_turn(struct sheaf_placement *placement, struct sheaf_fuse_q
 		cpu = agree(placement->group, fq->queue->index, first, cpu);
 	/* Over /dev/fuse any loop may take any request, so none has submitters of its own. */
 	if (peak == SHALLOW || (company == SEVERAL_SUBMITTERS && over_uring))
-		move(placement, cpu, false);
+		move(placement, fq->loop, cpu, false);
 	else if (sheaf_loop_awaits_files(fq->loop))
-		move(placement, cpu, true);
+		move(placement, fq->loop, cpu, true);
 	else
-		move(placement, -1, false);
+		move(placement, fq->loop, -1, false);
 }

@@ -143,15 +143,16 @@ static void free_io_workers(void)
 		closedir(tasks);
 }
 
-void sheaf_priority_turn(struct sheaf_priority *priority, uint64_t now_ns)
+void sheaf_priority_turn(struct sheaf_priority *priority, struct sheaf_loop *loop)
 {
-	uint64_t ran_ns, waited_ns, waits;
+	uint64_t now_ns = sheaf_loop_now(loop), ran_ns, waited_ns, waits;
 	char text[80];
 	ssize_t n;
 	bool gives_way;
 
 	if (priority->schedstat_fd < 0 || now_ns - priority->looked_ns < LOOK_NS)
 		return;
+	sheaf_loop_count_calls(loop, 1);
 	n = pread(priority->schedstat_fd, text, sizeof(text) - 1, 0);
 	text[n > 0 ? n : 0] = '\0';
 	/* proc(5): time on the CPU, time spent waiting for one, how often it ran. */

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "loop/loop.h"
+
 struct sheaf_priority {
 	int schedstat_fd; /* of the thread; -1: never give way */
 	bool gives_way;
@@ -26,8 +28,8 @@ struct sheaf_priority {
 
 /** For the calling thread, which runs under SCHED_BATCH or SCHED_IDLE from now on. */
 void sheaf_priority_init(struct sheaf_priority *priority);
-/** After each turn of the thread's loop. @now_ns: sheaf_loop_now(). A system call at most once a millisecond. */
-void sheaf_priority_turn(struct sheaf_priority *priority, uint64_t now_ns);
+/** After each turn of the thread's loop. A system call at most once a millisecond. */
+void sheaf_priority_turn(struct sheaf_priority *priority, struct sheaf_loop *loop);
 void sheaf_priority_finish(struct sheaf_priority *priority);
 
 /**

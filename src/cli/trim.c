@@ -56,8 +56,10 @@ static void release_slots(const struct sheaf_fuse_queue *fq, unsigned first, uns
 
 		while (i + run < end && may_release(fq, i + run, still))
 			run++;
-		if (run)
+		if (run) {
 			sheaf_region_release(region, i, run);
+			sheaf_loop_count_calls(fq->loop, 1);
+		}
 		i += run;
 	}
 }

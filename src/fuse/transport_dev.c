@@ -208,6 +208,8 @@ static void reply_done(struct sheaf_op *op, int result)
 
 /* Who submits */
 
+#define THREAD_CPU_CALLS 5 /* open, fstat of stdio, two reads, close */
+
 /* The thread's last CPU, or -1: proc(5), field 39 of stat; the name in field 2 may hold spaces and brackets. */
 static int thread_cpu(uint32_t tid)
 {
@@ -231,7 +233,10 @@ static int thread_cpu(uint32_t tid)
 int sheaf_fuse_submitter_cpu(const struct sheaf_fuse_queue *fq)
 {
 	/* The header's pid is a thread's id; 0 where its PID namespace is not ours. */
-	return fq->last_cpu >= 0 ? fq->last_cpu : fq->last_pid > 0 ? thread_cpu(fq->last_pid) : -1;
+	if (fq->last_cpu >= 0 || fq->last_pid <= 0)
+		return fq->last_cpu;
+	sheaf_loop_count_calls(fq->loop, THREAD_CPU_CALLS);
+	return thread_cpu(fq->last_pid);
 }
 
 /* The loop's hook */

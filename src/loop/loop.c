@@ -518,6 +518,7 @@ void sheaf_loop_op_help(struct sheaf_loop *loop, struct sheaf_op *op)
 		err = -ENOMEM;
 	if (!err)
 		err = sheaf_helper_pool_submit(loop->pool, op);
+	sheaf_count_add(&loop->stats.other_calls, 1); /* the helper's; its waits are not counted */
 	if (err)
 		sheaf_loop_op_ready(loop, op, err);
 }
@@ -544,6 +545,12 @@ bool sheaf_loop_is_still(const struct sheaf_loop *loop)
 bool sheaf_loop_awaits_files(const struct sheaf_loop *loop)
 {
 	return loop->backend->awaits_files && loop->backend->awaits_files(loop);
+}
+
+void sheaf_loop_count_calls(struct sheaf_loop *loop, unsigned n)
+{
+	own(loop);
+	sheaf_count_add(&loop->stats.other_calls, n);
 }
 
 uint64_t sheaf_loop_now(const struct sheaf_loop *loop)

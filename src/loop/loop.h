@@ -84,6 +84,7 @@ struct sheaf_loop_stats {
 		inline_completions; /* done when the submission returned, without a sleep */
 	_Atomic uint64_t sleeps;
 	_Atomic uint64_t doorbells; /* rung by this loop */
+	_Atomic uint64_t other_calls; /* system calls but io_uring_enter, see sheaf_loop_count_calls() */
 };
 
 /**
@@ -174,6 +175,13 @@ bool sheaf_loop_is_still(const struct sheaf_loop *loop);
  * SHEAF_IO_SYNC. Thread: the loop's.
  */
 bool sheaf_loop_awaits_files(const struct sheaf_loop *loop);
+
+/**
+ * sheaf_loop_count_calls() - @n system calls were made by the loop's thread, or by a helper for it
+ * So that what a task costs in system calls can be told without strace. Who makes one while requests are served counts it;
+ * what is done once, at the beginning and the end of a mount, does not matter.
+ */
+void sheaf_loop_count_calls(struct sheaf_loop *loop, unsigned n);
 
 /** Monotonic nanoseconds, read once a turn. */
 uint64_t sheaf_loop_now(const struct sheaf_loop *loop);

@@ -36,7 +36,7 @@ static int claim(struct sheaf_loop *loop)
 	return 0;
 }
 
-static int do_rw(const struct sheaf_op *op)
+static int do_rw(struct sheaf_loop *loop, const struct sheaf_op *op)
 {
 	bool writes = op->code == SHEAF_OP_WRITEV;
 	ssize_t n;
@@ -49,6 +49,7 @@ static int do_rw(const struct sheaf_op *op)
 		else
 			n = preadv2(op->fd, op->iov, (int)op->iov_count, (off_t)op->offset,
 				    op->flags);
+		sheaf_count_add(&loop->stats.other_calls, 1);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : (int)n;
 }
@@ -59,7 +60,7 @@ static void submit_op(struct sheaf_loop *loop, struct sheaf_op *op)
 	case SHEAF_OP_READV:
 	case SHEAF_OP_WRITEV:
 		sheaf_count_add(&loop->stats.inline_completions, 1);
-		sheaf_loop_op_ready(loop, op, do_rw(op));
+		sheaf_loop_op_ready(loop, op, do_rw(loop, op));
 		break;
 	case SHEAF_OP_READV_WHEN_READY:
 	case SHEAF_OP_POLL_IN:
@@ -117,7 +118,7 @@ static void take_polled(struct sheaf_loop *loop)
 		} else if (op->code == SHEAF_OP_POLL_IN) {
 			sheaf_loop_op_ready(loop, op, 0);
 		} else {
-			sheaf_loop_op_ready(loop, op, do_rw(op));
+			sheaf_loop_op_ready(loop, op, do_rw(loop, op));
 		}
 	}
 }
@@ -139,6 +140,7 @@ static int submit(struct sheaf_loop *loop, bool may_sleep)
 		sheaf_count_add(&loop->stats.sleeps, 1);
 		has_timeout = sheaf_loop_time_left(loop, &timeout);
 	}
+	sheaf_count_add(&loop->stats.other_calls, 1);
 	n = ppoll(loop->sync.pollfds, loop->sync.waiting_count, has_timeout ? &timeout : NULL,
 		  NULL);
 	if (n < 0)
@@ -153,8 +155,8 @@ static void ring_doorbell(struct sheaf_loop *loop, int doorbell_fd)
 	static const uint64_t one = 1;
 	ssize_t n;
 
-	(void)loop;
 	do {
+		sheaf_count_add(&loop->stats.other_calls, 1);
 		n = write(doorbell_fd, &one, sizeof(one));
 	} while (n < 0 && errno == EINTR);
 	/* EAGAIN: the counter is at its end, so it is readable: rung. */

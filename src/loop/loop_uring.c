@@ -437,6 +437,7 @@ static void ring_doorbell(struct sheaf_loop *loop, int doorbell_fd)
 		return;
 	}
 	/* Full of doorbells; handlers do not submit. */
+	sheaf_count_add(&loop->stats.other_calls, 1);
 	do {
 		n = write(doorbell_fd, &one, sizeof(one));
 	} while (n < 0 && errno == EINTR);

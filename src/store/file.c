@@ -114,10 +114,12 @@ static void sync_and_finish(struct sheaf_store_io *io)
 		return;
 	}
 	io->loop_op.done = flushed;
-	if (file->in_memory)
+	if (file->in_memory) {
+		sheaf_loop_count_calls(io->loop, 1);
 		sheaf_loop_ready(io->loop, &io->loop_op, sync_now(file));
-	else
+	} else {
 		sheaf_loop_fsync(io->loop, &io->loop_op, file->fd, true);
+	}
 }
 
 /* --- READ, WRITE, and zeros in place of fallocate --- */
@@ -192,10 +194,11 @@ static int transfer_now(const struct sheaf_store_io *io, int flags)
 		n = preadv2(fd, &io->iov, 1, (off_t)offset, flags);
 	else
 		n = pwritev2(fd, &io->iov, 1, (off_t)offset, flags);
+	sheaf_loop_count_calls(io->loop, 1);
 	if (n < 0)
 		return -errno;
 	if (map && n > 0 && io->op == SHEAF_STORE_READ)
-		sheaf_file_map_look(map, offset, (size_t)n);
+		sheaf_loop_count_calls(io->loop, sheaf_file_map_look(map, offset, (size_t)n));
 	else if (map && n > 0)
 		sheaf_file_map_wrote(map, watched, offset, (size_t)n);
 	return (int)n;

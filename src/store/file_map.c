@@ -255,18 +255,19 @@ static void found(struct sheaf_file_map *map, bool any)
 	atomic_store_explicit(&map->pause_next, pause, memory_order_relaxed);
 }
 
-void sheaf_file_map_look(struct sheaf_file_map *map, uint64_t offset, size_t length)
+unsigned sheaf_file_map_look(struct sheaf_file_map *map, uint64_t offset, size_t length)
 {
 	uint64_t watched = sheaf_file_map_watch(map);
 	unsigned char resident[LOOK_PAGES_MAX];
 	struct pages p;
 
 	if (watched & CLEARS_RUNNING || !is_time_to_look(map))
-		return;
+		return 0;
 	p = look_at(map, offset, length);
 	if (mincore(map->bytes + (p.first << map->page_shift), (p.end - p.first) << map->page_shift,
 		    resident) == 0)
 		found(map, set_resident(map, watched, p, resident));
+	return 1;
 }
 
 void sheaf_file_map_clear_begin(struct sheaf_file_map *map, uint64_t offset, uint64_t length)

@@ -49,8 +49,11 @@ uint64_t sheaf_file_map_watch(const struct sheaf_file_map *map);
 /** The file has the bytes now, and so their pages. */
 void sheaf_file_map_wrote(struct sheaf_file_map *map, uint64_t watched, uint64_t offset,
 			  size_t length);
-/** The caller read there: a good moment to look which pages there are. At most one system call, mostly one; fewer on holes. */
-void sheaf_file_map_look(struct sheaf_file_map *map, uint64_t offset, size_t length);
+/**
+ * The caller read there: a good moment to look which pages there are. Fewer looks on holes.
+ * Return: how many system calls that took, 0 or 1.
+ */
+unsigned sheaf_file_map_look(struct sheaf_file_map *map, uint64_t offset, size_t length);
 
 /** Before pages of the range are given back, and after it (also if it failed). They come in pairs, and may overlap. */
 void sheaf_file_map_clear_begin(struct sheaf_file_map *map, uint64_t offset, uint64_t length);

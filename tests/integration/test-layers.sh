@@ -17,6 +17,7 @@ may() {
 	host) echo base loop seam host ;;
 	fuse) echo base loop seam host fuse ;;
 	cli) echo base loop seam host fuse store scsi controller driver cli ;;
+	bench) echo base loop seam host fuse store scsi controller driver cli bench ;;
 	*) echo "no such layer: $1" >&2; return 1 ;;
 	esac
 }

@@ -21,7 +21,7 @@ import json, sys
 before, after = (json.load(open(name)) for name in sys.argv[1:3])
 options, server, image = sys.argv[3:6]
 names = """version pid uptime_seconds transport transport_reason io io_reason deployment mode driver slots lanes tasks
-    request_bundles completion_bundles doorbells io_uring_enters inline_completions violations lus
+    request_bundles completion_bundles doorbells io_uring_enters system_calls inline_completions violations lus
     clock_ns turns sleeps latency queues"""
 inner = {
     "driver": "name pid restarts last_restart_ms",
@@ -60,6 +60,8 @@ for side in ("request_bundles", "completion_bundles"):
     check(side + " count", sum(b["by_size"]), b["count"])
     check(side + " tasks", sum(n * size for n, size in enumerate(b["by_size"])), b["tasks"])
     check(side + " mean", round(b["mean"], 3), round(b["tasks"] / b["count"], 3))
+if after["system_calls"] < after["io_uring_enters"] + (100 if after["io"] == "sync" else 0):
+    sys.exit(f"system calls: {after['system_calls']}")
 check("tasks in flight", after["tasks"]["in_flight"], 0)
 check("tasks ended", after["tasks"]["ended"], after["tasks"]["started"])
 check("errors", after["tasks"]["errors"], 0)

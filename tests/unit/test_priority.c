@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "base/counter.h"
 #include "cli/priority.h"
 
 #define MS UINT64_C(1000000)
@@ -93,14 +94,23 @@ END_TEST
 START_TEST(the_policy_follows)
 {
 	struct sheaf_priority mine;
+	struct sheaf_loop *loop;
+	uint64_t calls;
 
+	ck_assert_int_eq(sheaf_loop_create(SHEAF_IO_SYNC, 1, &loop), 0);
+	ck_assert_int_eq(sheaf_loop_turn(loop, false), 0);
+	calls = sheaf_count_get(&sheaf_loop_stats(loop)->other_calls);
 	sheaf_priority_init(&mine);
 	/* Who may not come back to SCHED_BATCH never leaves it. */
 	ck_assert_int_eq(sched_getscheduler(0), mine.schedstat_fd >= 0 ? SCHED_IDLE : SCHED_BATCH);
-	sheaf_priority_turn(&mine, 10000 * MS);
+	sheaf_priority_turn(&mine, loop);
+	sheaf_priority_turn(&mine, loop); /* too soon for another look */
+	calls = sheaf_count_get(&sheaf_loop_stats(loop)->other_calls) - calls;
+	ck_assert_uint_eq(calls, mine.schedstat_fd >= 0);
 	sheaf_priority_finish(&mine);
 	ck_assert_int_eq(sched_getscheduler(0), SCHED_BATCH);
 	ck_assert_int_eq(mine.schedstat_fd, -1);
+	sheaf_loop_free(loop);
 }
 END_TEST
 
