@@ -71,8 +71,8 @@ struct sheaf_bench_config {
 
 struct sheaf_bench_point {
 	enum sheaf_bench_work work;
-	uint32_t bytes; /* of a request; a multiple of 512, at most 1 MiB */
-	unsigned depth; /* requests at a time */
+	uint32_t bytes;	 /* of a request; a multiple of 512, at most 1 MiB */
+	unsigned depth;	 /* requests at a time */
 	unsigned limits; /* bit set: the limits that are measured here */
 };
 
@@ -103,15 +103,15 @@ struct sheaf_bench_counters {
 /** What one run of a load saw. */
 struct sheaf_bench_load {
 	uint64_t requests, bytes, ns;
-	int error; /* errno of the first that failed, or 0 */
+	int error;			/* errno of the first that failed, or 0 */
 	struct sheaf_histogram latency; /* ns */
 };
 
 /** What the serving process has used since its start, or in between. */
 struct sheaf_bench_cost {
-	uint64_t cpu_ns;	       /* of all its threads, also those that ended */
+	uint64_t cpu_ns;		   /* of all its threads, also those that ended */
 	uint64_t user_ticks, system_ticks; /* the same by the kernel's clock tick, 10 ms each */
-	uint64_t switches;	       /* voluntary and involuntary, of the threads that there are */
+	uint64_t switches; /* voluntary and involuntary, of the threads that there are */
 };
 
 /** One round of one cell. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "bench/progress.h"
 #include "bench/report.h"
@@ -22,7 +23,8 @@
 #include "cli/commands.h"
 #include "host/host.h"
 
-#define QUICK_NS	 UINT64_C(108000000000) /* and a report is left to write, and a machine to be slow */
+#define QUICK_NS                                                                                   \
+	UINT64_C(108000000000) /* and a report is left to write, and a machine to be slow */
 #define QUICK_RUN_MS	 90
 #define FULL_RUN_MS	 250
 #define QUICK_ROUNDS_MAX 9
@@ -66,7 +68,8 @@ static const struct sheaf_command_line bench_line = {
 	.options = bench_options,
 	.operands_max = 1,
 	.operand_names = bench_operands,
-	.epilogue = "Without IMAGE, a scratch image is made and removed. IMAGE is only read, unless --write.\n",
+	.epilogue = "Without IMAGE, a scratch image is made and removed. IMAGE is only read, "
+		    "unless --write.\n",
 };
 
 struct run {
@@ -116,14 +119,14 @@ static int run_round(struct run *run)
 /* As many as fit, going by the longest so far. */
 static void reckon_rounds(struct run *run, uint64_t longest_ns)
 {
-	uint64_t spent = sheaf_bench_clock() - run->progress.began_ns;
+	uint64_t spent = sheaf_clock_ns() - run->progress.began_ns;
 	uint64_t left = run->budget_ns > spent ? run->budget_ns - spent : 0;
 	unsigned more = (unsigned)sheaf_min64(left / longest_ns, QUICK_ROUNDS_MAX);
 
 	if (!run->budget_ns)
 		return;
-	run->rounds_wanted = run->rounds_done + more < QUICK_ROUNDS_MAX ? run->rounds_done + more :
-									  QUICK_ROUNDS_MAX;
+	run->rounds_wanted = run->rounds_done + more < QUICK_ROUNDS_MAX ? run->rounds_done + more
+									: QUICK_ROUNDS_MAX;
 	run->progress.total = run->rounds_wanted * sheaf_bench_plan_cells(&run->plan);
 }
 
@@ -135,14 +138,14 @@ static int run_rounds(struct run *run)
 	sheaf_bench_progress_begin(&run->progress,
 				   run->rounds_wanted * sheaf_bench_plan_cells(&run->plan));
 	while (r == 0 && run->rounds_done < run->rounds_wanted) {
-		uint64_t began = sheaf_bench_clock();
+		uint64_t began = sheaf_clock_ns();
 
 		r = run_round(run);
 		if (r < 0)
 			break;
 		run->rounds_done++;
-		if (sheaf_bench_clock() - began > longest)
-			longest = sheaf_bench_clock() - began;
+		if (sheaf_clock_ns() - began > longest)
+			longest = sheaf_clock_ns() - began;
 		reckon_rounds(run, longest);
 		sheaf_bench_progress_round(&run->progress, run->rounds_done, run->rounds_wanted);
 	}
@@ -260,9 +263,9 @@ static int prepare(struct run *run, const struct bench_args *args, const char *i
 	run->setup.run_ns = (uint64_t)run_ms * 1000000;
 	run->setup.warm_up_ns = run->setup.run_ns / WARM_UP_PART;
 	run->setup.observer = args->observer;
-	run->rounds_wanted = args->rounds ? (unsigned)args->rounds :
-			     full	  ? FULL_ROUNDS :
-					    QUICK_ROUNDS_MAX;
+	run->rounds_wanted = args->rounds ? (unsigned)args->rounds
+			     : full	  ? FULL_ROUNDS
+					  : QUICK_ROUNDS_MAX;
 	run->budget_ns = args->rounds || full ? 0 : QUICK_NS;
 	return sheaf_bench_plan_make(&wishes, &run->plan);
 }

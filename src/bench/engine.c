@@ -15,11 +15,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sheaf/scsi.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "bench/load.h"
@@ -64,14 +64,6 @@ struct engine {
 	bool over; /* start nothing more */
 };
 
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* Tasks */
 
 static void start_task(struct engine *e, uint64_t now)
@@ -108,7 +100,7 @@ static void ended(struct sheaf_queue_client *client, uint16_t slot,
 		e->load->error = EIO;
 	if (--e->until_latency == 0) {
 		e->until_latency = LATENCY_EVERY;
-		sheaf_histogram_record(&e->load->latency, clock_ns() - e->started_ns[slot]);
+		sheaf_histogram_record(&e->load->latency, sheaf_clock_ns() - e->started_ns[slot]);
 	}
 	sheaf_queue_put(e->queue, slot);
 }
@@ -122,7 +114,7 @@ static bool start_tasks(struct sheaf_loop_hook *hook)
 
 	if (e->over || e->in_flight >= e->point->depth)
 		return false;
-	now = clock_ns();
+	now = sheaf_clock_ns();
 	while (e->in_flight < e->point->depth && e->queue->free_count) {
 		e->over = sheaf_bench_source_is_over(&e->source, e->point, now) || e->load->error;
 		if (e->over)
@@ -285,7 +277,8 @@ static int begin(void *arg)
 		e->worker_count = e->options->setup->workers;
 	r = make_host(e);
 	if (r == 0)
-		r = sheaf_loop_create((enum sheaf_io_backend)io, e->options->setup->slots, &e->loop);
+		r = sheaf_loop_create((enum sheaf_io_backend)io, e->options->setup->slots,
+				      &e->loop);
 	if (r == 0)
 		r = e->worker_count ? connect_pool(e, (enum sheaf_io_backend)io) : connect_fused(e);
 	if (r < 0) {
@@ -335,7 +328,7 @@ static int run(void *arg, const struct sheaf_bench_point *point, uint64_t ns,
 	       struct sheaf_bench_shared *shared)
 {
 	struct engine *e = &the_engine;
-	uint64_t began = clock_ns();
+	uint64_t began = sheaf_clock_ns();
 	int r = 0;
 
 	(void)arg;
@@ -345,7 +338,7 @@ static int run(void *arg, const struct sheaf_bench_point *point, uint64_t ns,
 	e->over = false;
 	while (r == 0 && (!e->over || e->in_flight))
 		r = sheaf_loop_turn(e->loop, e->in_flight > 0);
-	shared->load.ns = clock_ns() - began;
+	shared->load.ns = sheaf_clock_ns() - began;
 	read_counters(e, &shared->counters);
 	if (r < 0 || shared->load.error)
 		sheaf_error("the engine: %s", strerror(r < 0 ? -r : shared->load.error));

@@ -8,8 +8,8 @@
 #define PANELS_MAX (SHEAF_BENCH_PATHS * SHEAF_BENCH_DEPLOYMENTS)
 
 static const char *const bundle_sizes[SHEAF_BUNDLE_MAX + 1] = {
-	[1] = "1", [4] = "4", [8] = "8", [12] = "12", [16] = "16", [20] = "20", [24] = "24",
-	[28] = "28", [32] = "32",
+	[1] = "1",   [4] = "4",	  [8] = "8",   [12] = "12", [16] = "16",
+	[20] = "20", [24] = "24", [28] = "28", [32] = "32",
 };
 
 static void describe(const struct sheaf_bench_point *point, const char *what, char *text,
@@ -43,7 +43,8 @@ static void add_limits(const struct sheaf_bench_report *report, enum sheaf_bench
 }
 
 static bool draw_limits(const struct sheaf_bench_report *report, const char *what,
-			const char *y_label, enum sheaf_bench_metric metric, double scale, FILE *out)
+			const char *y_label, enum sheaf_bench_metric metric, double scale,
+			FILE *out)
 {
 	struct sheaf_plot_panel panels[SHEAF_BENCH_PATHS];
 	unsigned n = 0;
@@ -62,8 +63,8 @@ static bool draw_limits(const struct sheaf_bench_report *report, const char *wha
 		for (unsigned d = 0; d < SHEAF_BENCH_DEPLOYMENTS; d++) {
 			struct sheaf_plot_series *series = &panel->series[panel->series_count];
 
-			add_limits(report, (enum sheaf_bench_path)p,
-				   (enum sheaf_bench_deployment)d, metric, scale, series);
+			add_limits(report, (enum sheaf_bench_path)p, (enum sheaf_bench_deployment)d,
+				   metric, scale, series);
 			panel->series_count += series->count > 0;
 		}
 		n += panel->series_count > 0;
@@ -96,8 +97,8 @@ static void add_depths(const struct sheaf_bench_report *report, enum sheaf_bench
 	for (unsigned depth = 1; depth <= SHEAF_BENCH_DEPTH_MAX; depth++) {
 		int i = sheaf_bench_plan_find(report->plan, main->work, main->bytes, depth);
 		const struct sheaf_bench_cell *cell =
-			i < 0 ? NULL :
-				sheaf_bench_report_cell(report, path, deployment, limit,
+			i < 0 ? NULL
+			      : sheaf_bench_report_cell(report, path, deployment, limit,
 							&report->plan->points[i]);
 
 		if (cell)
@@ -145,11 +146,12 @@ static bool draw_latency(const struct sheaf_bench_report *report, FILE *out)
 	}
 	if (!n)
 		return false;
-	snprintf(title, sizeof(title), "Latency against load; %s %s, numbers are requests at a time",
+	snprintf(title, sizeof(title),
+		 "Latency against load; %s %s, numbers are requests at a time",
 		 sheaf_bench_bytes_text(main->bytes, bytes), sheaf_bench_work_names[main->work]);
 	sheaf_plot_figure(out, title, panels, n,
-			  n > SHEAF_BENCH_PATHS ? (n + 1) / SHEAF_BENCH_DEPLOYMENTS :
-						  SHEAF_BENCH_PATHS);
+			  n > SHEAF_BENCH_PATHS ? (n + 1) / SHEAF_BENCH_DEPLOYMENTS
+						: SHEAF_BENCH_PATHS);
 	return true;
 }
 
@@ -157,8 +159,8 @@ static bool draw_latency(const struct sheaf_bench_report *report, FILE *out)
 static void add_sizes(const struct sheaf_bench_bundles *bundles, struct sheaf_plot_series *series)
 {
 	for (unsigned size = 1; size <= SHEAF_BUNDLE_MAX && bundles->tasks; size++) {
-		double part = 100.0 * (double)(bundles->by_size[size] * size) /
-			      (double)bundles->tasks;
+		double part =
+			100.0 * (double)(bundles->by_size[size] * size) / (double)bundles->tasks;
 
 		sheaf_plot_add(series, size, part, part, part, 0);
 	}
@@ -181,7 +183,8 @@ static bool draw_sizes(const struct sheaf_bench_report *report, FILE *out)
 	for (unsigned p = 0; p < PANELS_MAX; p++) {
 		const struct sheaf_bench_cell *cell = sheaf_bench_report_cell(
 			report, (enum sheaf_bench_path)(p % SHEAF_BENCH_PATHS),
-			(enum sheaf_bench_deployment)(p / SHEAF_BENCH_PATHS), SHEAF_BENCH_AUTO, main);
+			(enum sheaf_bench_deployment)(p / SHEAF_BENCH_PATHS), SHEAF_BENCH_AUTO,
+			main);
 		struct sheaf_plot_panel *panel = &panels[n];
 
 		if (!cell)
@@ -205,8 +208,8 @@ static bool draw_sizes(const struct sheaf_bench_report *report, FILE *out)
 		return false;
 	describe(main, "Sizes of bundles, auto", title, sizeof(title));
 	sheaf_plot_figure(out, title, panels, n,
-			  n > SHEAF_BENCH_PATHS ? (n + 1) / SHEAF_BENCH_DEPLOYMENTS :
-						  SHEAF_BENCH_PATHS);
+			  n > SHEAF_BENCH_PATHS ? (n + 1) / SHEAF_BENCH_DEPLOYMENTS
+						: SHEAF_BENCH_PATHS);
 	return true;
 }
 

@@ -13,21 +13,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define SEED UINT64_C(88172645463325252)
 #define FILL 0x5a
-
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static int begin(void *arg)
 {
@@ -110,7 +102,7 @@ static unsigned reap(struct sheaf_bench_generator *g, const struct sheaf_bench_p
 {
 	unsigned indices[SHEAF_BENCH_DEPTH_MAX], n = 0, started = 0, head;
 	struct io_uring_cqe *cqe;
-	uint64_t now = clock_ns();
+	uint64_t now = sheaf_clock_ns();
 
 	io_uring_for_each_cqe(&g->ring, head, cqe)
 	{
@@ -139,7 +131,7 @@ static int run(void *arg, const struct sheaf_bench_point *point, uint64_t ns,
 		sheaf_error("the load generator's buffers: %s", strerror(-r));
 		return r;
 	}
-	began = clock_ns();
+	began = sheaf_clock_ns();
 	sheaf_bench_source_begin(&g->source, began, ns);
 	for (; in_flight < point->depth; in_flight++) {
 		if (in_flight && sheaf_bench_source_is_over(&g->source, point, began))
@@ -154,7 +146,7 @@ static int run(void *arg, const struct sheaf_bench_point *point, uint64_t ns,
 		}
 		in_flight -= reap(g, point, load);
 	}
-	load->ns = clock_ns() - began;
+	load->ns = sheaf_clock_ns() - began;
 	if (load->error)
 		sheaf_error("%s: %s", g->path, strerror(load->error));
 	return -load->error;

@@ -58,7 +58,8 @@ static inline void sheaf_bench_source_begin(struct sheaf_bench_source *source, u
 
 /** Nothing more is to be started. */
 static inline bool sheaf_bench_source_is_over(const struct sheaf_bench_source *source,
-					      const struct sheaf_bench_point *point, uint64_t now_ns)
+					      const struct sheaf_bench_point *point,
+					      uint64_t now_ns)
 {
 	if (!source->pass)
 		return now_ns >= source->until_ns;

@@ -26,8 +26,9 @@ static void read_cpu_model(char *value, size_t size)
 	while (in && fgets(line, sizeof(line), in)) {
 		at = strchr(line, ':');
 		/* x86, ARM and others name it differently, or not at all. */
-		if (!at || !at[1] || (strncmp(line, "model name", 10) && strncmp(line, "Model", 5) &&
-				      strncmp(line, "cpu model", 9)))
+		if (!at || !at[1] ||
+		    (strncmp(line, "model name", 10) && strncmp(line, "Model", 5) &&
+		     strncmp(line, "cpu model", 9)))
 			continue;
 		at[strcspn(at, "\n")] = '\0';
 		snprintf(value, size, "%s", at + 2);
@@ -42,8 +43,11 @@ static const char *filesystem(const char *path)
 	static const struct {
 		long magic;
 		const char *name;
-	} known[] = { { 0x01021994, "tmpfs" }, { 0xef53, "ext4" },	 { 0x58465342, "xfs" },
-		      { 0x9123683e, "btrfs" }, { 0x794c7630, "overlayfs" } };
+	} known[] = { { 0x01021994, "tmpfs" },
+		      { 0xef53, "ext4" },
+		      { 0x58465342, "xfs" },
+		      { 0x9123683e, "btrfs" },
+		      { 0x794c7630, "overlayfs" } };
 	struct statfs fs;
 
 	if (statfs(path, &fs) == 0)
@@ -70,8 +74,9 @@ static void describe_image(const struct sheaf_bench_setup *setup, bool scratch, 
 void sheaf_bench_machine(const struct sheaf_bench_setup *setup, bool scratch, unsigned rounds,
 			 struct sheaf_bench_fact facts[SHEAF_BENCH_FACTS])
 {
-	static const char *const names[SHEAF_BENCH_FACTS] = { "cpu",	  "cpus",     "memory", "kernel",
-							      "versions", "image", "server", "measured" };
+	static const char *const names[SHEAF_BENCH_FACTS] = { "cpu",	"cpus",	    "memory",
+							      "kernel", "versions", "image",
+							      "server", "measured" };
 	const size_t size = sizeof(facts[0].value);
 	struct utsname system;
 	time_t now = time(NULL);

@@ -59,8 +59,8 @@ static void run_server(const struct sheaf_bench_mount *mount, const struct sheaf
 		       const struct sheaf_bench_config *config, bool quiet)
 {
 	char slots[32], bundle[32], workers[32], transport[32];
-	const char *argv[ARGUMENTS_MAX] = { "sheaf", "mount", "--foreground", "--quiet", slots,
-					    workers, transport };
+	const char *argv[ARGUMENTS_MAX] = { "sheaf", "mount", "--foreground", "--quiet",
+					    slots,   workers, transport };
 	unsigned n = 7;
 
 	snprintf(slots, sizeof(slots), "--slots=%u", setup->slots);

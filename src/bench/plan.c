@@ -21,8 +21,7 @@ const char *const sheaf_bench_path_titles[] = { "engine, no FUSE", "mount, /dev/
 						"mount, FUSE over io_uring" };
 const char *const sheaf_bench_deployment_names[] = { "fused", "pool" };
 const char *const sheaf_bench_work_names[] = { "read", "write", "mixed" };
-const char *const sheaf_bench_limit_names[] = { "single", "1",	"2",  "4",
-						"8",	  "16", "32", "auto" };
+const char *const sheaf_bench_limit_names[] = { "single", "1", "2", "4", "8", "16", "32", "auto" };
 
 #define ALL_LIMITS ((1u << SHEAF_BENCH_LIMITS) - 1)
 #define ENDS	   (1u << SHEAF_BENCH_SINGLE | 1u << SHEAF_BENCH_AUTO)
@@ -184,8 +183,8 @@ static void add_standard(struct sheaf_bench_plan *plan, const struct sheaf_bench
 			 unsigned limits)
 {
 	const struct sheaf_bench_point *points = wishes->full ? full_points : quick_points;
-	size_t count = wishes->full ? sizeof(full_points) / sizeof(full_points[0]) :
-				      sizeof(quick_points) / sizeof(quick_points[0]);
+	size_t count = wishes->full ? sizeof(full_points) / sizeof(full_points[0])
+				    : sizeof(quick_points) / sizeof(quick_points[0]);
 
 	for (size_t i = 0; i < count; i++)
 		add_point(plan, wishes, &points[i], limits);
@@ -227,7 +226,8 @@ int sheaf_bench_plan_make(const struct sheaf_bench_wishes *wishes, struct sheaf_
 	add_configs(ret, paths, deployments, limits);
 	if (r == 0 && ret->point_count == 0) {
 		sheaf_error("nothing is left to measure%s",
-			    ret->left_out_writes ? "; writes to an image of yours need --write" : "");
+			    ret->left_out_writes ? "; writes to an image of yours need --write"
+						 : "");
 		r = -EINVAL;
 	}
 	return r;

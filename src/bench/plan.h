@@ -7,10 +7,9 @@
 
 #include "bench/bench.h"
 
-#define SHEAF_BENCH_LIST_MAX   16
-#define SHEAF_BENCH_POINTS_MAX (SHEAF_BENCH_WORKS * SHEAF_BENCH_LIST_MAX * SHEAF_BENCH_LIST_MAX)
-#define SHEAF_BENCH_CONFIGS_MAX                                                                    \
-	(SHEAF_BENCH_PATHS * SHEAF_BENCH_DEPLOYMENTS * SHEAF_BENCH_LIMITS)
+#define SHEAF_BENCH_LIST_MAX	16
+#define SHEAF_BENCH_POINTS_MAX	(SHEAF_BENCH_WORKS * SHEAF_BENCH_LIST_MAX * SHEAF_BENCH_LIST_MAX)
+#define SHEAF_BENCH_CONFIGS_MAX (SHEAF_BENCH_PATHS * SHEAF_BENCH_DEPLOYMENTS * SHEAF_BENCH_LIMITS)
 
 /** What the user wants; texts are lists with commas, NULL: not said. */
 struct sheaf_bench_wishes {

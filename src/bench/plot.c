@@ -16,12 +16,14 @@
 
 static const char style[] =
 	"<style>\n"
-	".sp-b{fill:#ffffff}.sp-t{fill:#1c1f23;font:12px sans-serif}.sp-h{font-size:15px;font-weight:bold}\n"
+	".sp-b{fill:#ffffff}.sp-t{fill:#1c1f23;font:12px "
+	"sans-serif}.sp-h{font-size:15px;font-weight:bold}\n"
 	".sp-m{fill:#555c66}.sp-g{stroke:#d9dde3;fill:none}.sp-a{stroke:#555c66;fill:none}\n"
 	".sp-l{fill:none;stroke-width:2}.sp-d{stroke-dasharray:6 4}\n"
 	".sp-c0{stroke:#1f5fbf}.sp-c1{stroke:#c2480c}.sp-c2{stroke:#1b7f4b}.sp-c3{stroke:#7b3fb0}\n"
 	".sp-f0{fill:#1f5fbf}.sp-f1{fill:#c2480c}.sp-f2{fill:#1b7f4b}.sp-f3{fill:#7b3fb0}\n"
-	"@media (prefers-color-scheme:dark){.sp-b{fill:#16191d}.sp-t{fill:#e6e9ed}.sp-m{fill:#a7b0bb}\n"
+	"@media "
+	"(prefers-color-scheme:dark){.sp-b{fill:#16191d}.sp-t{fill:#e6e9ed}.sp-m{fill:#a7b0bb}\n"
 	".sp-g{stroke:#343a42}.sp-a{stroke:#a7b0bb}\n"
 	".sp-c0{stroke:#7db1ff}.sp-c1{stroke:#ff9b63}.sp-c2{stroke:#63d39b}.sp-c3{stroke:#cb9cff}\n"
 	".sp-f0{fill:#7db1ff}.sp-f1{fill:#ff9b63}.sp-f2{fill:#63d39b}.sp-f3{fill:#cb9cff}}\n"
@@ -163,7 +165,8 @@ static void draw_y_axis(const struct frame *f)
 			tick_y(f, i * step);
 	}
 	fprintf(f->out,
-		"<text transform=\"translate(%.1f %.1f) rotate(-90)\" text-anchor=\"middle\" class=\"sp-t sp-m\">",
+		"<text transform=\"translate(%.1f %.1f) rotate(-90)\" text-anchor=\"middle\" "
+		"class=\"sp-t sp-m\">",
 		f->left - 44, f->top + f->height / 2);
 	sheaf_plot_escape(f->out, f->panel->y_label);
 	fputs("</text>\n", f->out);
@@ -219,8 +222,8 @@ static void draw_line(const struct frame *f, const struct sheaf_plot_series *s)
 		double x = x_of(f, s->x[i]), y = y_of(f, s->y[i]);
 
 		draw_spread(f, x, s->low[i], s->high[i], s->colour);
-		fprintf(f->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\" class=\"sp-f%u\"/>\n", x, y,
-			s->colour);
+		fprintf(f->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\" class=\"sp-f%u\"/>\n", x,
+			y, s->colour);
 		if (!s->labels[i])
 			continue;
 		snprintf(text, sizeof(text), "%u", s->labels[i]);
@@ -239,7 +242,8 @@ static void draw_bars(const struct frame *f, unsigned index)
 
 		if (s->y[i] > 0)
 			fprintf(f->out,
-				"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"sp-f%u\"/>\n",
+				"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+				"class=\"sp-f%u\"/>\n",
 				x, y, width, bottom - y, s->colour);
 	}
 }
@@ -291,7 +295,8 @@ void sheaf_plot_figure(FILE *out, const char *title, const struct sheaf_plot_pan
 	double width = across * PANEL_WIDTH + 10, height = rows * PANEL_HEIGHT + TITLE_HEIGHT;
 
 	fprintf(out,
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">\n<title>",
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" "
+		"width=\"%.0f\" height=\"%.0f\" role=\"img\">\n<title>",
 		width, height, width, height);
 	sheaf_plot_escape(out, title);
 	fputs("</title>\n", out);

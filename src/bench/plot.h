@@ -19,7 +19,8 @@ struct sheaf_plot_series {
 	bool dashed;
 	unsigned count;
 	double x[SHEAF_PLOT_POINTS_MAX], y[SHEAF_PLOT_POINTS_MAX];
-	double low[SHEAF_PLOT_POINTS_MAX], high[SHEAF_PLOT_POINTS_MAX]; /* equal to y: no spread is drawn */
+	double low[SHEAF_PLOT_POINTS_MAX],
+		high[SHEAF_PLOT_POINTS_MAX];	/* equal to y: no spread is drawn */
 	unsigned labels[SHEAF_PLOT_POINTS_MAX]; /* a number beside the point; 0: none */
 };
 

@@ -3,19 +3,12 @@
 #include "bench/progress.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define BAR_WIDTH 40
 #define SHOW_NS	  UINT64_C(200000000)
-
-uint64_t sheaf_bench_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static unsigned seconds_left(const struct sheaf_bench_progress *p, uint64_t now)
 {
@@ -32,21 +25,21 @@ static void show(struct sheaf_bench_progress *p, uint64_t now)
 	for (unsigned i = 0; i < BAR_WIDTH; i++)
 		bar[i] = i < full ? '#' : '.';
 	bar[BAR_WIDTH] = '\0';
-	fprintf(stderr, "\r[%s] %3u %%  %u:%02u left ", bar, p->total ? p->done * 100 / p->total : 0,
-		left / 60, left % 60);
+	fprintf(stderr, "\r[%s] %3u %%  %u:%02u left ", bar,
+		p->total ? p->done * 100 / p->total : 0, left / 60, left % 60);
 	p->shown_ns = now;
 }
 
 void sheaf_bench_progress_begin(struct sheaf_bench_progress *p, unsigned total)
 {
-	*p = (struct sheaf_bench_progress){
-		.bar = isatty(STDERR_FILENO), .began_ns = sheaf_bench_clock(), .total = total
-	};
+	*p = (struct sheaf_bench_progress){ .bar = isatty(STDERR_FILENO),
+					    .began_ns = sheaf_clock_ns(),
+					    .total = total };
 }
 
 void sheaf_bench_progress_step(struct sheaf_bench_progress *p)
 {
-	uint64_t now = sheaf_bench_clock();
+	uint64_t now = sheaf_clock_ns();
 
 	if (p->done < p->total)
 		p->done++;
@@ -56,7 +49,7 @@ void sheaf_bench_progress_step(struct sheaf_bench_progress *p)
 
 void sheaf_bench_progress_round(struct sheaf_bench_progress *p, unsigned round, unsigned rounds)
 {
-	uint64_t now = sheaf_bench_clock();
+	uint64_t now = sheaf_clock_ns();
 	unsigned left = seconds_left(p, now);
 
 	if (!p->bar)

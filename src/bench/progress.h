@@ -12,8 +12,6 @@ struct sheaf_bench_progress {
 	unsigned done, total; /* cells */
 };
 
-/** Monotonic nanoseconds. */
-uint64_t sheaf_bench_clock(void);
 void sheaf_bench_progress_begin(struct sheaf_bench_progress *progress, unsigned total);
 /** One cell more is done. */
 void sheaf_bench_progress_step(struct sheaf_bench_progress *progress);

@@ -42,7 +42,7 @@ int sheaf_bench_json(const struct sheaf_bench_report *report, FILE *out);
 
 /** The plots, as SVG; figures.c. False: there is nothing to show, nothing was written. */
 struct sheaf_bench_figure {
-	const char *name;  /* of the file, without .svg */
+	const char *name; /* of the file, without .svg */
 	const char *title;
 	bool (*draw)(const struct sheaf_bench_report *report, FILE *out);
 };

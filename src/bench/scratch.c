@@ -43,8 +43,8 @@ static bool has_room(const char *directory, bool in_memory)
 	if (statfs(directory, &fs) < 0 || access(directory, W_OK) < 0 ||
 	    (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize < IMAGE_BYTES + PIECE_BYTES)
 		return false;
-	return !in_memory || (fs.f_type == TMPFS_MAGIC &&
-			      memory_available() > IMAGE_BYTES + MEMORY_BYTES);
+	return !in_memory ||
+	       (fs.f_type == TMPFS_MAGIC && memory_available() > IMAGE_BYTES + MEMORY_BYTES);
 }
 
 static const char *choose_place(bool for_image)
@@ -94,8 +94,9 @@ int sheaf_bench_scratch_make(struct sheaf_bench_scratch *scratch, const char *im
 
 	*scratch = (struct sheaf_bench_scratch){ 0 };
 	if (!image && !has_room(place, false)) {
-		sheaf_error("%s: no room for a scratch image of %u MiB; set TMPDIR, or name an image", place,
-			    IMAGE_BYTES >> 20);
+		sheaf_error(
+			"%s: no room for a scratch image of %u MiB; set TMPDIR, or name an image",
+			place, IMAGE_BYTES >> 20);
 		return -ENOSPC;
 	}
 	if (image && !(scratch->image = realpath(image, NULL))) {

@@ -61,9 +61,8 @@ int sheaf_bench_subject_start(struct sheaf_bench_subject *subject,
 						       .depth = 8 };
 	int r;
 
-	*subject = (struct sheaf_bench_subject){
-		.setup = setup, .config = *config, .worker.fd = -1
-	};
+	*subject =
+		(struct sheaf_bench_subject){ .setup = setup, .config = *config, .worker.fd = -1 };
 	subject->engine =
 		(struct sheaf_bench_engine_options){ .setup = setup, .config = &subject->config };
 	if (is_engine(subject)) {
@@ -107,10 +106,11 @@ static void run_observer(const struct sheaf_bench_subject *subject,
 
 	snprintf(text, sizeof(text), "%d", pid);
 	setenv("SHEAF_BENCH_PID", text, 1);
-	snprintf(text, sizeof(text), "%s-%s-%s-%s-%u-%u", sheaf_bench_path_names[subject->config.path],
+	snprintf(text, sizeof(text), "%s-%s-%s-%s-%u-%u",
+		 sheaf_bench_path_names[subject->config.path],
 		 sheaf_bench_deployment_names[subject->config.deployment],
-		 sheaf_bench_limit_names[subject->config.limit], sheaf_bench_work_names[point->work],
-		 point->bytes, point->depth);
+		 sheaf_bench_limit_names[subject->config.limit],
+		 sheaf_bench_work_names[point->work], point->bytes, point->depth);
 	setenv("SHEAF_BENCH_CELL", text, 1);
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);

@@ -60,8 +60,8 @@ static void print_row(const struct sheaf_bench_cell *cell, const struct sheaf_be
 		 s[SHEAF_BENCH_COMPLETION_BUNDLE].median);
 	put_gain(gain, base, cell);
 	fprintf(out, "%-6s %8.1f %-17s %6s %7.0f %6.2f %6.3f %6.3f %9s\n",
-		sheaf_bench_limit_names[cell->config.limit], s[SHEAF_BENCH_IOPS].median / 1e3, range,
-		gain, s[SHEAF_BENCH_P99].median, s[SHEAF_BENCH_CPU].median,
+		sheaf_bench_limit_names[cell->config.limit], s[SHEAF_BENCH_IOPS].median / 1e3,
+		range, gain, s[SHEAF_BENCH_P99].median, s[SHEAF_BENCH_CPU].median,
 		s[SHEAF_BENCH_CALLS].median, s[SHEAF_BENCH_SWITCHES].median, bundles);
 }
 
@@ -69,8 +69,8 @@ static void print_block(const struct sheaf_bench_report *report, enum sheaf_benc
 			enum sheaf_bench_deployment deployment,
 			const struct sheaf_bench_point *point, FILE *out)
 {
-	const struct sheaf_bench_cell *base = sheaf_bench_report_cell(report, path, deployment,
-								      SHEAF_BENCH_SINGLE, point);
+	const struct sheaf_bench_cell *base =
+		sheaf_bench_report_cell(report, path, deployment, SHEAF_BENCH_SINGLE, point);
 	bool any = false;
 
 	for (unsigned limit = 0; limit < SHEAF_BENCH_LIMITS; limit++) {
@@ -121,13 +121,13 @@ void sheaf_bench_table(const struct sheaf_bench_report *report, FILE *out)
 		point->depth, report->rounds);
 	fprintf(out, "%-6s %8s %-17s %6s %7s %6s %6s %6s %9s\n", "limit", "kIOPS", "", "gain",
 		"p99", "CPU", "system", "ctx", "bundle,");
-	fprintf(out, "%-6s %8s %-17s %6s %7s %6s %6s %6s %9s\n", "", "", "", "", "us", "us", "calls",
-		"switch", "to/from");
+	fprintf(out, "%-6s %8s %-17s %6s %7s %6s %6s %6s %9s\n", "", "", "", "", "us", "us",
+		"calls", "switch", "to/from");
 	for (unsigned p = 0; p < SHEAF_BENCH_PATHS; p++)
 		for (unsigned d = 0; d < SHEAF_BENCH_DEPLOYMENTS; d++)
-			print_block(report, (enum sheaf_bench_path)p, (enum sheaf_bench_deployment)d,
-				    point, out);
-	fputs("\ngain: IOPS over single-task mode; =: no more than the spread. CPU, system calls\n"
+			print_block(report, (enum sheaf_bench_path)p,
+				    (enum sheaf_bench_deployment)d, point, out);
+	fputs("\ngain: IOPS over single-task mode; =: within the spread. CPU, system calls\n"
 	      "and context switches are the server's, a task. auto: what sheaf mount does.\n\n",
 	      out);
 	sheaf_bench_words(report, print_line, out);

@@ -42,14 +42,14 @@ static unsigned list(char *text, size_t size, const struct sheaf_bench_cell *sin
 	unsigned n = 0;
 
 	for (size_t i = 0; i < MEASURES; i++) {
-		struct sheaf_bench_difference d =
-			sheaf_bench_compare(&single->spread[measures[i].metric],
-					    &bundled->spread[measures[i].metric]);
+		struct sheaf_bench_difference d = sheaf_bench_compare(
+			&single->spread[measures[i].metric], &bundled->spread[measures[i].metric]);
 
 		if (!d.clear || fabs(d.change) < 0.005 ||
 		    (d.change > 0) != (measures[i].more_is_better == good))
 			continue;
-		append(text, size, "%s%s %+.0f %%", n ? ", " : "", measures[i].name, d.change * 100);
+		append(text, size, "%s%s %+.0f %%", n ? ", " : "", measures[i].name,
+		       d.change * 100);
 		n++;
 	}
 	return n;
@@ -59,8 +59,8 @@ static void compare(const struct sheaf_bench_report *report, enum sheaf_bench_pa
 		    enum sheaf_bench_deployment deployment, const struct sheaf_bench_point *point,
 		    sheaf_bench_line line, void *arg)
 {
-	const struct sheaf_bench_cell *single = sheaf_bench_report_cell(report, path, deployment,
-									SHEAF_BENCH_SINGLE, point);
+	const struct sheaf_bench_cell *single =
+		sheaf_bench_report_cell(report, path, deployment, SHEAF_BENCH_SINGLE, point);
 	const struct sheaf_bench_cell *bundled =
 		sheaf_bench_report_cell(report, path, deployment, SHEAF_BENCH_AUTO, point);
 	char text[512] = "", worse[256] = "";
@@ -126,16 +126,19 @@ static void say_noise(const struct sheaf_bench_report *report, sheaf_bench_line 
 						       .change));
 		}
 	if (report->rounds < SHEAF_BENCH_ROUNDS_CLEAR) {
-		snprintf(text, sizeof(text),
-			 "How sure: %u rounds are too few to tell a difference from chance; it takes %u.",
-			 report->rounds, SHEAF_BENCH_ROUNDS_CLEAR);
+		snprintf(
+			text, sizeof(text),
+			"Nothing is compared: it takes %u rounds to tell a difference from chance, "
+			"and these were %u.",
+			SHEAF_BENCH_ROUNDS_CLEAR, report->rounds);
 		line(arg, text);
 		return;
 	}
 	for (unsigned i = 1; i <= report->rounds; i++)
 		orders = orders * (report->rounds + i) / i;
 	snprintf(text, sizeof(text),
-		 "How sure: what is named here was better, or worse, in every round of the one than in any "
+		 "How sure: what is named here was better, or worse, in every round of the one "
+		 "than in any "
 		 "of the other; of %u rounds, chance does that in %.1f %% of all comparisons.",
 		 report->rounds, 200 / orders);
 	line(arg, text);
@@ -154,6 +157,10 @@ void sheaf_bench_words(const struct sheaf_bench_report *report, sheaf_bench_line
 	int small = sheaf_bench_plan_find(report->plan, main->work, 512, main->depth);
 	int shallow = sheaf_bench_plan_find(report->plan, main->work, main->bytes, 1);
 
+	if (report->rounds < SHEAF_BENCH_ROUNDS_CLEAR) {
+		say_noise(report, line, arg);
+		return;
+	}
 	compare_all(report, main, line, arg);
 	if (small >= 0 && main->bytes > 512)
 		compare_all(report, &report->plan->points[small], line, arg);

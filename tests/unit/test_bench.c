@@ -52,7 +52,8 @@ END_TEST
 START_TEST(differences_of_counters)
 {
 	struct sheaf_bench_counters before = { .tasks = 5, .requests = { .count = 2, .tasks = 5 } };
-	struct sheaf_bench_counters after = { .tasks = 50, .requests = { .count = 4, .tasks = 50 } };
+	struct sheaf_bench_counters after = { .tasks = 50,
+					      .requests = { .count = 4, .tasks = 50 } };
 
 	before.requests.by_size[1] = 1;
 	after.requests.by_size[1] = 3;
@@ -142,12 +143,13 @@ START_TEST(lists_make_all_combinations)
 END_TEST
 
 static const struct sheaf_bench_wishes refused[] = {
-	{ .paths = "engin" },	   { .paths = "" },	   { .limits = "3" },
-	{ .limits = "single,64" }, { .works = "trim" },	   { .sizes = "513" },
-	{ .sizes = "2M" },	   { .sizes = "0" },	   { .depths = "0" },
-	{ .depths = "129" },	   { .depths = "one" },	   { .deployments = "process" },
-	{ .sizes = "4K," },
-	{ .depths = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17" },
+	{ .paths = "engin" }, { .paths = "" },
+	{ .limits = "3" },    { .limits = "single,64" },
+	{ .works = "trim" },  { .sizes = "513" },
+	{ .sizes = "2M" },    { .sizes = "0" },
+	{ .depths = "0" },    { .depths = "129" },
+	{ .depths = "one" },  { .deployments = "process" },
+	{ .sizes = "4K," },   { .depths = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17" },
 };
 
 START_TEST(wrong_lists_are_refused)
@@ -211,10 +213,14 @@ static void make_report(double gain)
 		for (unsigned round = 0; round < 4; round++) {
 			bool is_auto = results.cells[i].config.limit == SHEAF_BENCH_AUTO;
 			struct sheaf_bench_sample sample = {
-				.requests = 1000, .bytes = 4096000, .p50_ns = 1000, .p99_ns = 2000,
+				.requests = 1000,
+				.bytes = 4096000,
+				.p50_ns = 1000,
+				.p99_ns = 2000,
 				.ns = (uint64_t)((1e7 + round * 1e5) / (is_auto ? gain : 1)),
 				.cost = { .cpu_ns = 1000000, .user_ticks = 1, .system_ticks = 3 },
-				.counters = { .tasks = 1000, .calls = 100,
+				.counters = { .tasks = 1000,
+					      .calls = 100,
 					      .requests = { .count = 100, .tasks = 1000 } },
 			};
 
@@ -345,7 +351,8 @@ START_TEST(the_table_fits_80_columns)
 	FILE *out = open_memstream(&text, &size);
 
 	make_report(1.5);
-	strcpy(report.notes[0], "a note that is long enough that it has to be broken between its words into two lines, at least");
+	strcpy(report.notes[0], "a note that is long enough that it has to be broken between its "
+				"words into two lines, at least");
 	sheaf_bench_table(&report, out);
 	fclose(out);
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
