@@ -29,6 +29,13 @@ void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind)
 			      queue->host->options.ops->name, sheaf_violation_names[kind]);
 }
 
+static void end_with_error(struct sheaf_queue *queue, uint16_t slot)
+{
+	sheaf_count_add(&queue->stats.errors, 1);
+	if (sheaf_probe_wanted(task_error))
+		sheaf_trace_error(queue, slot, &queue->result);
+}
+
 /* The one place where a task ends. @queue->result is filled in. */
 static void end_task(struct sheaf_queue *queue, uint16_t slot)
 {
@@ -36,7 +43,9 @@ static void end_task(struct sheaf_queue *queue, uint16_t slot)
 	atomic_store_explicit(&queue->stats.in_flight, sheaf_count_get(&queue->stats.in_flight) - 1,
 			      memory_order_relaxed);
 	if (!sheaf_result_good(&queue->result))
-		sheaf_count_add(&queue->stats.errors, 1);
+		end_with_error(queue, slot);
+	if (sheaf_trace_is_on(&queue->tracer))
+		sheaf_trace_end(queue, slot, &queue->result);
 	queue->client->ended(queue->client, slot, &queue->result);
 }
 
@@ -170,6 +179,7 @@ static void count_completions(struct sheaf_queue *queue, uint16_t n)
 	sheaf_count_add(&queue->stats.completions.count, 1);
 	sheaf_count_add(&queue->stats.completions.tasks, n);
 	sheaf_count_add(&queue->stats.completions.by_size[n], 1);
+	SHEAF_PROBE2(bundle_complete, queue->index, n);
 }
 
 void sheaf_queue_complete_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n)
@@ -179,8 +189,11 @@ void sheaf_queue_complete_bundle(struct sheaf_queue *queue, const uint16_t slots
 		return;
 	}
 	count_completions(queue, n);
+	if (sheaf_trace_is_on(&queue->tracer))
+		sheaf_trace_completing(&queue->tracer);
 	for (uint16_t i = 0; i < n; i++)
 		complete_slot(queue, slots[i], NULL);
+	sheaf_trace_completed(&queue->tracer);
 }
 
 void sheaf_queue_complete_single(struct sheaf_queue *queue, sheaf_action action,
@@ -254,6 +267,8 @@ void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 		    state->deadline_ns > now_ns)
 			continue;
 		sheaf_slot_set(queue, slot, SHEAF_SLOT_QUARANTINED);
+		SHEAF_PROBE4(task_timeout, queue->index, slot, state->opcode,
+			     now_ns - state->deadline_ns + queue->timeout_ns);
 		sheaf_count_add(&queue->stats.timeouts, 1);
 		sheaf_count_add(&queue->stats.quarantined, 1);
 		sheaf_warning("controller %s: the task in slot %u was not completed within %u ms",

@@ -9,6 +9,7 @@
 #ifndef SHEAF_HOST_H
 #define SHEAF_HOST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -48,6 +49,8 @@ struct sheaf_host {
 	uint64_t initiator_id, highest_target_id, highest_lun;
 	uint32_t *hba_ids; /* per slot, from map_hba_data */
 	struct sheaf_queue **queues;
+	_Atomic bool traced;	 /* somebody reads .sheaf/record; see trace_reader.c */
+	uint32_t trace_sessions; /* that one's */
 };
 
 /**

@@ -45,7 +45,8 @@ int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_que
 	queue->free_slots = calloc(n, sizeof(*queue->free_slots));
 	queue->gathered = calloc(n, sizeof(*queue->gathered));
 	queue->lanes = calloc(host->workers + 1, sizeof(*queue->lanes));
-	if (!queue->slots || !queue->free_slots || !queue->gathered || !queue->lanes)
+	if (!queue->slots || !queue->free_slots || !queue->gathered || !queue->lanes ||
+	    sheaf_tracer_init(&queue->tracer, n) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
 		queue->free_slots[i] = (uint16_t)(queue->first_slot + n - 1 - i);
@@ -67,6 +68,7 @@ void sheaf_queue_free(struct sheaf_queue *queue)
 {
 	if (!queue)
 		return;
+	sheaf_tracer_deinit(&queue->tracer);
 	free(queue->slots);
 	free(queue->free_slots);
 	free(queue->gathered);
@@ -170,6 +172,7 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	state->generation++;
 	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
 	state->requested = task->requested_transfer_count;
+	state->opcode = task->command_descriptor_block[0];
 	task->controller_task_identifier = state->identifier;
 	task->task_tag_identifier = state->identifier;
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
@@ -177,16 +180,25 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	sheaf_count_add(&queue->stats.started, 1);
 	sheaf_count_add(&queue->stats.in_flight, 1);
 	arm_tick(queue);
+	if (sheaf_probe_wanted(task_start))
+		sheaf_trace_started(queue, slot);
 }
 
-static void count_bundle(struct sheaf_queue *queue, uint16_t n)
+/* The tasks in @slots are about to be handed over to @worker; fused: 0. */
+static void count_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n, uint32_t worker)
 {
+	uint64_t bundle = sheaf_count_get(&queue->stats.requests.count);
+
+	if (sheaf_trace_is_on(&queue->tracer))
+		sheaf_trace_submit(queue, slots, n,
+				   queue->host->workers ? (uint8_t)worker : SHEAF_RECORD_FUSED, bundle);
+	SHEAF_PROBE4(bundle_submit, queue->index, worker, n, bundle);
 	sheaf_count_add(&queue->stats.requests.count, 1);
 	sheaf_count_add(&queue->stats.requests.tasks, n);
 	sheaf_count_add(&queue->stats.requests.by_size[n], 1);
 }
 
-/* The worker with the least to do; the first of equals, so that little load wakes one worker only. */
+/* The worker with the least to do, 0 if fused; the first of equals, so that little load wakes one worker only. */
 static uint32_t pick_worker(const struct sheaf_queue *queue)
 {
 	uint32_t best = 0;
@@ -222,16 +234,15 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 {
 	struct sheaf_queue_lane *lane = NULL;
 	uint64_t deadline_ns = deadline(queue);
-	uint32_t worker = 0;
+	uint32_t worker = pick_worker(queue);
 
+	count_bundle(queue, slots, n, worker);
 	for (uint16_t i = 0; i < n; i++)
 		hand_over(queue, slots[i], deadline_ns);
-	count_bundle(queue, n);
 	if (queue->host->workers == 0) {
 		queue->port.bundle(queue->port.arg, slots, n);
 		return;
 	}
-	worker = pick_worker(queue);
 	lane = &queue->lanes[worker];
 	for (uint16_t i = 0; i < n; i++)
 		sheaf_slot_state(queue, slots[i])->worker = worker;
@@ -248,9 +259,10 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 static void push_single(struct sheaf_queue *queue, uint16_t slot)
 {
 	struct sheaf_task task = queue->host->view.commands[slot];
+	uint32_t worker = pick_worker(queue);
 
+	count_bundle(queue, &slot, 1, worker);
 	hand_over(queue, slot, deadline(queue));
-	count_bundle(queue, 1);
 	if (queue->host->workers == 0) {
 		enum sheaf_service_response r = queue->port.single(queue->port.arg, &task, slot);
 
@@ -258,7 +270,6 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot)
 			sheaf_queue_refused(queue, slot);
 		return;
 	}
-	uint32_t worker = pick_worker(queue);
 	struct sheaf_queue_lane *lane = &queue->lanes[worker];
 
 	sheaf_slot_state(queue, slot)->worker = worker;

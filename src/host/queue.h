@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "host/host.h"
+#include "host/trace.h"
 #include "loop/loop.h"
 #include "seam/port.h"
 
@@ -92,6 +93,7 @@ struct sheaf_queue_stats {
 
 struct sheaf_slot_state {
 	enum sheaf_slot_owner owner;
+	uint8_t opcode; /* of its last task, for who looks in */
 	uint32_t generation;
 	uint32_t worker; /* whose lane it went to */
 	uint64_t identifier;
@@ -127,6 +129,7 @@ struct sheaf_queue {
 	struct sheaf_op tick;
 	struct sheaf_loop_hook hook;
 	struct sheaf_result result; /* the one being delivered */
+	struct sheaf_tracer tracer;
 	struct sheaf_queue_stats stats;
 };
 
