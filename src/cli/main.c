@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{ "mount", sheaf_cmd_mount, "serve images as disk files below a directory" },
 	{ "umount", sheaf_cmd_umount, "flush, unmount, and wait for the server to be gone" },
 	{ "stats", sheaf_cmd_stats, "what a mount has done so far" },
+	{ "record", sheaf_cmd_record, "write down each task of a mount" },
 	{ "attach", sheaf_cmd_attach, "from an image to a mounted filesystem" },
 	{ "detach", sheaf_cmd_detach, "and back" },
 };
@@ -68,6 +69,11 @@ static void print_version(void)
 	printf("  libmount   yes: attach, detach\n");
 #else
 	printf("  libmount   no: no attach, no detach\n");
+#endif
+#ifdef SHEAF_HAVE_SDT
+	printf("  probes     yes: USDT, provider sheaf\n");
+#else
+	printf("  probes     no: built without sys/sdt.h\n");
 #endif
 }
 

@@ -69,6 +69,8 @@ uint64_t sheaf_disks_lookup(struct sheaf_disks *disks, uint64_t parent, const ch
 {
 	char disk_name[32];
 
+	if (parent == SHEAF_NODE_CONTROL && strcmp(name, "record") == 0)
+		return SHEAF_NODE_RECORD;
 	if (parent == SHEAF_NODE_CONTROL)
 		return strcmp(name, "stats.json") == 0 ? SHEAF_NODE_STATS : 0;
 	if (parent != SHEAF_NODE_ROOT)
@@ -88,7 +90,7 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 	const struct sheaf_disk_file *file = sheaf_disks_find(disks, node);
 
 	if (!file && node != SHEAF_NODE_ROOT && node != SHEAF_NODE_CONTROL &&
-	    node != SHEAF_NODE_STATS)
+	    node != SHEAF_NODE_STATS && node != SHEAF_NODE_RECORD)
 		return false;
 	memset(ret, 0, sizeof(*ret));
 	pthread_mutex_lock(&disks->lock);
@@ -115,6 +117,9 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 		ret->st_mode = node == SHEAF_NODE_STATS ?
 				       S_IFREG | read_bits :
 				       (mode_t)(S_IFDIR | read_bits | read_bits >> 2);
+		/* Who does what on the disk is nobody else's business, and there is one reader. */
+		if (node == SHEAF_NODE_RECORD)
+			ret->st_mode = S_IFREG | 0400;
 		ret->st_nlink = node == SHEAF_NODE_ROOT ? 3 : node == SHEAF_NODE_CONTROL ? 2 : 1;
 		ret->st_atim = ret->st_mtim = ret->st_ctim = disks->ctime[0];
 	}

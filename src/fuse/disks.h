@@ -22,6 +22,7 @@ enum {
 	SHEAF_NODE_ROOT = 1, /* FUSE_ROOT_ID */
 	SHEAF_NODE_CONTROL = 2, /* .sheaf */
 	SHEAF_NODE_STATS = 3,	/* .sheaf/stats.json */
+	SHEAF_NODE_RECORD = 5,	/* .sheaf/record */
 	SHEAF_NODE_DISK0 = 16,	/* disk i is SHEAF_NODE_DISK0 + i */
 };
 
