@@ -29,6 +29,7 @@ static const struct command commands[] = {
 	{ "umount", sheaf_cmd_umount, "flush, unmount, and wait for the server to be gone" },
 	{ "stats", sheaf_cmd_stats, "what a mount has done so far" },
 	{ "record", sheaf_cmd_record, "write down each task of a mount" },
+	{ "replay", sheaf_cmd_replay, "sum up such a recording, or do the same again elsewhere" },
 	{ "attach", sheaf_cmd_attach, "from an image to a mounted filesystem" },
 	{ "detach", sheaf_cmd_detach, "and back" },
 };
