@@ -145,7 +145,7 @@ static void pause_for(uint64_t ns)
 static int run(struct recording *r, int limit_ms)
 {
 	uint64_t pause = PAUSE_MIN_NS, start = now_ns(), limit = (uint64_t)limit_ms * 1000000;
-	ssize_t n = 1;
+	ssize_t n;
 
 	while (!stopped && (!limit || now_ns() - start < limit)) {
 		n = copy(r);
@@ -160,6 +160,7 @@ static int run(struct recording *r, int limit_ms)
 		pause = pause < PAUSE_MIN_NS ? PAUSE_MIN_NS : pause > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause;
 		pause_for(pause);
 	}
+	n = 1;
 	for (int i = 0; i < LAST_READS && n > 0; i++)
 		n = copy(r);
 	return n < 0 ? (int)n : 0;

@@ -172,9 +172,8 @@ void sheaf_trace_end(struct sheaf_queue *queue, uint16_t slot, const struct shea
 	uint64_t now = tracer->now_ns ? tracer->now_ns : clock_ns();
 	bool known = t->identifier == sheaf_slot_state(queue, slot)->identifier;
 
-	SHEAF_PROBE7(task_end, queue->index, slot, sheaf_slot_state(queue, slot)->opcode,
-		     known ? cdb_lba(t->record.cdb) : 0, result->bytes_transferred, result->status,
-		     known ? now - t->start_ns : 0);
+	SHEAF_PROBE6(task_end, queue->index, slot, sheaf_slot_state(queue, slot)->opcode,
+		     known ? cdb_lba(t->record.cdb) : 0, result->status, known ? now - t->start_ns : 0);
 	if (!known || !session || t->session != session)
 		return;
 	t->record.latency_ns = htole64(now - t->start_ns);
