@@ -151,14 +151,13 @@ static int run(struct recording *r, int limit_ms)
 		n = copy(r);
 		if (n < 0)
 			return (int)n;
-		if ((size_t)n == sizeof(r->buffer))
-			continue;
-		if ((size_t)n > sizeof(r->buffer) / 4)
-			pause /= 2;
-		else if ((size_t)n < sizeof(r->buffer) / 16)
-			pause *= 2;
-		pause = pause < PAUSE_MIN_NS ? PAUSE_MIN_NS : pause > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause;
-		pause_for(pause);
+		/* A read of half a buffer is worth its two switches; more means that the rings fill up. */
+		if ((size_t)n < sizeof(r->buffer) / 2)
+			pause = pause * 2 > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause * 2;
+		else if ((size_t)n == sizeof(r->buffer))
+			pause = pause / 2 < PAUSE_MIN_NS ? PAUSE_MIN_NS : pause / 2;
+		if ((size_t)n < sizeof(r->buffer))
+			pause_for(pause);
 	}
 	n = 1;
 	for (int i = 0; i < LAST_READS && n > 0; i++)

@@ -24,8 +24,8 @@
 struct sheaf_queue;
 struct sheaf_result;
 
-/** Records in a ring, a power of two: 4 MiB, a third of a second of 200,000 tasks a second. */
-#define SHEAF_TRACE_RECORDS 65536u
+/** Records in a ring, a power of two: 2 MiB, a sixth of a second of 200,000 tasks a second. */
+#define SHEAF_TRACE_RECORDS 32768u
 
 /** A task that was handed over: what is not known any more when it ends, since the slot's memory may be the controller's. */
 struct sheaf_traced {
