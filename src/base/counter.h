@@ -12,6 +12,13 @@ static inline void sheaf_count_add(_Atomic uint64_t *counter, uint64_t n)
 	atomic_store_explicit(counter, v + n, memory_order_relaxed);
 }
 
+/* For what goes up and down. */
+static inline void sheaf_count_sub(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t v = atomic_load_explicit(counter, memory_order_relaxed);
+	atomic_store_explicit(counter, v - n, memory_order_relaxed);
+}
+
 static inline uint64_t sheaf_count_get(const _Atomic uint64_t *counter)
 {
 	return atomic_load_explicit(counter, memory_order_relaxed);

@@ -9,7 +9,7 @@
  *   task_start      queue, slot, opcode, lba, bytes, lun           a task was given to its queue
  *   bundle_submit   queue, lane, tasks, bundle                     handed to the controller; lane: the worker, fused 0
  *   bundle_complete queue, tasks                                   came back
- *   task_end        queue, slot, opcode, lba, status, ns           ns since its bundle was handed over; lba and ns 0: not known
+ *   task_end        queue, slot, opcode, lba, status, ns           ns since its bundle was handed over; lba 0: not known
  *   task_timeout    queue, slot, opcode, ns                        ended by its deadline, that long after it was handed over
  *   task_error      queue, slot, opcode, service_response, status, sense   sense: key << 16 | ASC << 8 | ASCQ
  */

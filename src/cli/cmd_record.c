@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/commands.h"
-#include "cli/loop_device.h"
-#include "cli/mount_table.h"
 #include "cli/served.h"
-#include "host/trace_reader.h"
+#include "cli/watched.h"
 #include "host/record.h"
+#include "host/trace_reader.h"
 
 #define PAUSE_MIN_NS 1000000ull
 #define PAUSE_MAX_NS 32000000ull
@@ -35,17 +35,20 @@ struct record_args {
 };
 
 static const struct sheaf_option record_options[] = {
-	{ "seconds", 's', SHEAF_OPTION_DURATION, offsetof(struct record_args, seconds_ms), .min = 1, .max = INT32_MAX,
-	  .value = "TIME", .help = "stop by itself after so long; 10, 500ms, 2m" },
+	{ "seconds", 's', SHEAF_OPTION_DURATION, offsetof(struct record_args, seconds_ms), .min = 1,
+	  .max = INT32_MAX, .value = "TIME",
+	  .help = "stop by itself after so long; 10, 500ms, 2m" },
 	{ "force", 'f', SHEAF_OPTION_FLAG, offsetof(struct record_args, force),
 	  .help = "replace FILE if there is one" },
-	{ "quiet", 'q', SHEAF_OPTION_FLAG, offsetof(struct record_args, quiet), .help = "errors only" },
+	{ "quiet", 'q', SHEAF_OPTION_FLAG, offsetof(struct record_args, quiet),
+	  .help = "errors only" },
 	{ .kind = SHEAF_OPTION_END },
 };
 static const char *const record_operands[] = { "DIR", "FILE" };
 static const struct sheaf_command_line record_line = {
 	.usage = "record [--seconds TIME] [--force] DIR FILE",
-	.summary = "Write down each task of the mount DIR in FILE, until Ctrl-C; see: sheaf replay.",
+	.summary =
+		"Write down each task of the mount DIR in FILE, until Ctrl-C; see: sheaf replay.",
 	.options = record_options,
 	.operands_min = 2,
 	.operands_max = 2,
@@ -70,14 +73,6 @@ static void stop_at_signals(void)
 	sigaction(SIGHUP, &action, NULL);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
-
 struct recording {
 	int from, to;
 	const char *dir, *file;
@@ -89,7 +84,8 @@ struct recording {
 /* The first read is the header and nothing else. */
 static void count(struct recording *r, size_t n)
 {
-	for (size_t at = r->bytes ? 0 : n; at + sizeof(struct sheaf_record) <= n; at += sizeof(struct sheaf_record)) {
+	for (size_t at = r->bytes ? 0 : n; at + sizeof(struct sheaf_record) <= n;
+	     at += sizeof(struct sheaf_record)) {
 		struct sheaf_record record;
 
 		memcpy(&record, r->buffer + at, sizeof(record));
@@ -144,10 +140,11 @@ static void pause_for(uint64_t ns)
 /* 0, or the error that ended it. */
 static int run(struct recording *r, int limit_ms)
 {
-	uint64_t pause = PAUSE_MIN_NS, start = now_ns(), limit = (uint64_t)limit_ms * 1000000;
+	uint64_t pause = PAUSE_MIN_NS, start = sheaf_clock_ns(),
+		 limit = (uint64_t)limit_ms * 1000000;
 	ssize_t n;
 
-	while (!stopped && (!limit || now_ns() - start < limit)) {
+	while (!stopped && (!limit || sheaf_clock_ns() - start < limit)) {
 		n = copy(r);
 		if (n < 0)
 			return (int)n;
@@ -187,10 +184,12 @@ static int record_to(struct recording *r, const struct record_args *args)
 {
 	int error;
 
-	r->to = open(r->file, O_WRONLY | O_CREAT | O_CLOEXEC | (args->force ? O_TRUNC : O_EXCL), 0600);
+	r->to = open(r->file, O_WRONLY | O_CREAT | O_CLOEXEC | (args->force ? O_TRUNC : O_EXCL),
+		     0600);
 	if (r->to < 0) {
 		sheaf_error("%s: %s", r->file,
-			    errno == EEXIST ? "there is such a file; --force replaces it" : strerror(errno));
+			    errno == EEXIST ? "there is such a file; --force replaces it"
+					    : strerror(errno));
 		return SHEAF_EXIT_FAILED;
 	}
 	stop_at_signals();
@@ -205,28 +204,25 @@ static int record_to(struct recording *r, const struct record_args *args)
 	return error ? SHEAF_EXIT_FAILED : SHEAF_EXIT_OK;
 }
 
-static int record_mount(const struct sheaf_mount *mount, const char *file,
+static int record_mount(struct sheaf_watched *watched, const char *file,
 			const struct record_args *args)
 {
 	CLEANUP_FREE struct recording *r = calloc(1, sizeof(*r));
+	CLEANUP_FREE char *problem = NULL;
 	CLEANUP_FREE char *text = NULL;
-	enum sheaf_served_state state;
-	int error, code;
+	int code;
 
 	if (!r)
 		return SHEAF_EXIT_FAILED;
 	/* A server that does not answer would hold us where no signal reaches. */
-	state = sheaf_served_read(mount->mountpoint, &text, &error);
-	if (state != SHEAF_SERVED_ALIVE) {
-		sheaf_error("%s: %s", mount->mountpoint,
-			    state == SHEAF_SERVED_DEAD ? "the server is dead" :
-			    state == SHEAF_SERVED_HUNG ? "the server does not answer" :
-							 strerror(error));
+	text = sheaf_watched_read(watched, &problem);
+	if (!text) {
+		sheaf_error("%s", problem ? problem : strerror(ENOMEM));
 		return SHEAF_EXIT_FAILED;
 	}
-	r->dir = mount->mountpoint;
+	r->dir = watched->mount->mountpoint;
 	r->file = file;
-	r->from = open_stream(mount->mountpoint);
+	r->from = open_stream(r->dir);
 	if (r->from < 0)
 		return SHEAF_EXIT_FAILED;
 	code = record_to(r, args);
@@ -236,24 +232,13 @@ static int record_mount(const struct sheaf_mount *mount, const char *file,
 
 static int record(const char *dir, const char *file, const struct record_args *args)
 {
-	struct sheaf_mount_table table;
-	CLEANUP_FREE char *path = NULL;
-	const struct sheaf_mount *mount;
-	int code = SHEAF_EXIT_FAILED;
+	struct sheaf_watched watched;
+	int code;
 
-	if (sheaf_mount_table_read(&table) < 0) {
-		sheaf_error("/proc/self/mountinfo: cannot be read");
-		return code;
-	}
-	mount = sheaf_mount_find(&table, dir, true, &path);
-	if (mount && !mount->ours)
-		mount = sheaf_loop_server(&table, mount);
-	if (mount)
-		code = record_mount(mount, file, args);
-	else
-		sheaf_error("%s: nothing of sheaf is mounted here; see: findmnt -t %s", dir,
-			    SHEAF_MOUNT_TYPE);
-	sheaf_mount_table_free(&table);
+	if (sheaf_watched_find(&watched, dir) < 0)
+		return SHEAF_EXIT_FAILED;
+	code = record_mount(&watched, file, args);
+	sheaf_watched_free(&watched);
 	return code;
 }
 

@@ -17,13 +17,16 @@ struct replay_args {
 };
 #define AT(field) offsetof(struct replay_args, field)
 
+/* Or a number, as help says; parse_speed() reads them. */
+static const struct sheaf_choice speeds[] = { { "original", 1 }, { "full", 0 }, { 0 } };
+
 static const struct sheaf_option replay_options[] = {
 	{ "print", 'p', SHEAF_OPTION_FLAG, AT(print), .help = "a line a task" },
 	{ "fio", 0, SHEAF_OPTION_TEXT, AT(fio), .value = "OUT",
 	  .help = "write an iolog that fio can run" },
 	{ "to", 't', SHEAF_OPTION_TEXT, AT(to), .value = "PATH",
 	  .help = "do the tasks to an image, a device, or a disk of a mount" },
-	{ "speed", 's', SHEAF_OPTION_TEXT, AT(speed), .value = "original|full|N",
+	{ "speed", 's', SHEAF_OPTION_TEXT, AT(speed), 0, 1, .choices = speeds,
 	  .help = "as it was (default), as fast as it goes, or N times as fast" },
 	{ "depth", 'd', SHEAF_OPTION_NUMBER, AT(depth), 1, SHEAF_REPLAY_DEPTH_MAX, .value = "N",
 	  .help = "tasks at a time; as many as there were by default" },
@@ -37,7 +40,8 @@ static const struct sheaf_option replay_options[] = {
 static const char *const replay_operands[] = { "FILE" };
 static const struct sheaf_command_line replay_line = {
 	.usage = "replay [--print] [--fio OUT] [--to PATH [OPTION]...] FILE",
-	.summary = "Sum up a recording of sheaf record, convert it, or do the same again elsewhere.",
+	.summary =
+		"Sum up a recording of sheaf record, convert it, or do the same again elsewhere.",
 	.options = replay_options,
 	.operands_min = 1,
 	.operands_max = 1,
@@ -58,7 +62,8 @@ static int parse_speed(const char *text, double *ret_speed)
 		return 0;
 	}
 	*ret_speed = strtod(text, &end);
-	if (end != text && !*end && isfinite(*ret_speed) && *ret_speed >= 0.001 && *ret_speed <= 1e6)
+	if (end != text && !*end && isfinite(*ret_speed) && *ret_speed >= 0.001 &&
+	    *ret_speed <= 1e6)
 		return 0;
 	sheaf_error("--speed: '%s' is not original, full, or a number from 0.001 to 1000000", text);
 	return -EINVAL;

@@ -8,9 +8,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/commands.h"
-#include "cli/loop_device.h"
-#include "cli/mount_table.h"
-#include "cli/served.h"
+#include "cli/top_text.h"
+#include "cli/watched.h"
 
 struct stats_args {
 	bool json;
@@ -51,6 +50,52 @@ static const char *text(const json_t *object, const char *name)
 static double mib(double bytes)
 {
 	return bytes / (1 << 20);
+}
+
+/* Of the commands that came. */
+static void print_latency(const json_t *stats)
+{
+	static const char *const columns[] = { "mean_ns", "p50_ns",  "p90_ns",
+					       "p99_ns",  "p999_ns", "max_ns" };
+	json_t *commands = json_object_get(stats, "latency"), *command;
+	const char *name;
+
+	printf("latency       %-18s %10s %8s %8s %8s %8s %8s %8s\n", "command", "tasks", "mean",
+	       "p50", "p90", "p99", "p99.9", "max");
+	json_object_foreach(commands, name, command)
+	{
+		if (number(command, "count", NULL) == 0)
+			continue;
+		printf("              %-18s %10.0f", name, number(command, "count", NULL));
+		for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+			char duration[16];
+
+			printf(" %8s",
+			       sheaf_top_duration((uint64_t)number(command, columns[i], NULL),
+						  duration));
+		}
+		printf("\n");
+	}
+}
+
+/* Where there is more than one. */
+static void print_queues(const json_t *stats)
+{
+	const json_t *queues = json_object_get(stats, "queues");
+
+	for (size_t i = 0; i < json_array_size(queues) && json_array_size(queues) > 1; i++) {
+		const json_t *queue = json_array_get(queues, i);
+		char median[16], high[16];
+
+		printf("queue %-7.0f tasks %.0f, in flight %.0f, errors %.0f, bundles of %.2f and "
+		       "%.2f, p50 %s, p99 %s\n",
+		       number(queue, "index", NULL), number(queue, "tasks", "ended"),
+		       number(queue, "tasks", "in_flight"), number(queue, "tasks", "errors"),
+		       number(queue, "request_bundles", "mean"),
+		       number(queue, "completion_bundles", "mean"),
+		       sheaf_top_duration((uint64_t)number(queue, "latency", "p50_ns"), median),
+		       sheaf_top_duration((uint64_t)number(queue, "latency", "p99_ns"), high));
+	}
 }
 
 static void print_bundles(const json_t *stats, const char *title, const char *name)
@@ -107,9 +152,11 @@ static void print_text(const char *dir, const json_t *stats)
 	printf("tasks         started %.0f, ended %.0f, in flight %.0f, errors %.0f\n",
 	       number(stats, "tasks", "started"), ended, number(stats, "tasks", "in_flight"),
 	       number(stats, "tasks", "errors"));
-	printf("              timeouts %.0f, aborted %.0f, reissued %.0f, quarantined %.0f\n",
+	printf("              timeouts %.0f, aborted %.0f, reissued %.0f, retries %.0f, "
+	       "quarantined %.0f\n",
 	       number(stats, "tasks", "timeouts"), number(stats, "tasks", "aborted"),
-	       number(stats, "tasks", "reissued"), number(stats, "tasks", "quarantined"));
+	       number(stats, "tasks", "reissued"), number(stats, "tasks", "retries"),
+	       number(stats, "tasks", "quarantined"));
 	print_bundles(stats, "request       bundles", "request_bundles");
 	print_bundles(stats, "completion    bundles", "completion_bundles");
 	printf("system calls  io_uring_enter %.0f (%.2f a task), doorbells %.0f, completed inline "
@@ -118,6 +165,8 @@ static void print_text(const char *dir, const json_t *stats)
 	       ended > 0 ? number(stats, "io_uring_enters", NULL) / ended : 0,
 	       number(stats, "doorbells", NULL), number(stats, "inline_completions", NULL));
 	print_violations(stats);
+	print_latency(stats);
+	print_queues(stats);
 	for (size_t i = 0; i < json_array_size(units); i++)
 		print_unit(json_array_get(units, i));
 }
@@ -141,51 +190,20 @@ static int print(const char *dir, const char *stats_text, bool as_json)
 	return SHEAF_EXIT_OK;
 }
 
-static int show(const struct sheaf_mount *mount, bool as_json)
-{
-	CLEANUP_FREE char *stats_text = NULL;
-	int error;
-
-	switch (sheaf_served_read(mount->mountpoint, &stats_text, &error)) {
-	case SHEAF_SERVED_ALIVE:
-		return print(mount->mountpoint, stats_text, as_json);
-	case SHEAF_SERVED_DEAD:
-		sheaf_error("%s: the server is dead; clear the mount with: sheaf umount %s",
-			    mount->mountpoint, mount->mountpoint);
-		break;
-	case SHEAF_SERVED_HUNG: {
-		pid_t pid = sheaf_served_find_pid(mount);
-
-		sheaf_error("%s: the server (process %d) %s", mount->mountpoint, pid,
-			    sheaf_process_is_stopped(pid) ? "is stopped" : "does not answer");
-		break;
-	}
-	case SHEAF_SERVED_SILENT:
-		sheaf_error("%s/.sheaf/stats.json: %s", mount->mountpoint, strerror(error));
-	}
-	return SHEAF_EXIT_FAILED;
-}
-
 static int stats(const char *dir, bool as_json)
 {
-	struct sheaf_mount_table table;
-	CLEANUP_FREE char *path = NULL;
-	const struct sheaf_mount *mount;
+	CLEANUP_FREE char *stats_text = NULL, *problem = NULL;
+	struct sheaf_watched watched;
 	int code = SHEAF_EXIT_FAILED;
 
-	if (sheaf_mount_table_read(&table) < 0) {
-		sheaf_error("/proc/self/mountinfo: cannot be read");
+	if (sheaf_watched_find(&watched, dir) < 0)
 		return code;
-	}
-	mount = sheaf_mount_find(&table, dir, true, &path);
-	if (mount && !mount->ours)
-		mount = sheaf_loop_server(&table, mount);
-	if (mount)
-		code = show(mount, as_json);
+	stats_text = sheaf_watched_read(&watched, &problem);
+	if (stats_text)
+		code = print(watched.mount->mountpoint, stats_text, as_json);
 	else
-		sheaf_error("%s: nothing of sheaf is mounted here; see: findmnt -t %s", dir,
-			    SHEAF_MOUNT_TYPE);
-	sheaf_mount_table_free(&table);
+		sheaf_error("%s", problem ? problem : strerror(ENOMEM));
+	sheaf_watched_free(&watched);
 	return code;
 }
 

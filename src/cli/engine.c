@@ -81,7 +81,7 @@ static void *front_main(void *arg)
 		;
 	if (engine->cancelled)
 		return NULL;
-	sheaf_placement_init(&placement);
+	sheaf_placement_init(&placement, &engine->placement_group);
 	sheaf_priority_init(&priority);
 	sheaf_trim_init(&f->trim, &engine->trim_group, f->fq);
 	sheaf_fuse_queue_start(f->fq);
@@ -365,9 +365,10 @@ static void join(struct sheaf_engine_loop *loops, unsigned count)
 
 static void free_loops(struct sheaf_engine_loop *loops, unsigned count)
 {
-	for (unsigned i = 0; loops && i < count; i++) {
-		/* The loop first: what it has in flight may point into the others. */
+	/* All loops first: what one has in flight may point into another's share of the mount. */
+	for (unsigned i = 0; loops && i < count; i++)
 		sheaf_loop_free(loops[i].loop);
+	for (unsigned i = 0; loops && i < count; i++) {
 		sheaf_context_free(loops[i].context);
 		sheaf_fuse_queue_free(loops[i].fq);
 	}

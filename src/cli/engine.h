@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "cli/images.h"
+#include "cli/placement.h"
 #include "cli/serve.h"
 #include "cli/trim.h"
 #include "driver/context.h"
@@ -49,6 +50,7 @@ struct sheaf_engine {
 	struct sheaf_unit *units;
 	int unit_count; /* or -errno of the probe */
 	struct sheaf_trim_group trim_group;
+	struct sheaf_placement_group placement_group;
 	sem_t probed, go;
 	pthread_barrier_t drained;
 	bool cancelled;		    /* go was posted to end, not to serve */
@@ -68,5 +70,7 @@ int sheaf_engine_finish(struct sheaf_engine *engine);
 
 /** Text of stats.json; malloc'ed. Thread: any, while the engine runs. */
 char *sheaf_engine_stats(void *engine, size_t *ret_length);
+/** Text of metrics, the same way. */
+char *sheaf_engine_metrics(void *engine, size_t *ret_length);
 
 #endif

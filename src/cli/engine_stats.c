@@ -3,11 +3,11 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/counter.h"
-#include "cli/engine.h"
+#include "cli/engine_sums.h"
 #include "config.h"
 
 static void put(json_t *object, const char *name, uint64_t value)
@@ -15,58 +15,41 @@ static void put(json_t *object, const char *name, uint64_t value)
 	json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-/* A path need not be UTF-8; what is not becomes '?'. */
+/* A path need not be UTF-8. */
 static void put_text(json_t *object, const char *name, const char *text)
 {
-	json_t *value = json_string(text);
+	char *valid = sheaf_utf8(text);
 
-	if (!value) {
-		char *ascii = strdup(text);
-
-		for (char *p = ascii; p && *p; p++)
-			if (*p & 0x80)
-				*p = '?';
-		value = json_string(ascii ? ascii : "");
-		free(ascii);
-	}
-	json_object_set_new(object, name, value);
+	json_object_set_new(object, name, json_string(valid ? valid : ""));
+	free(valid);
 }
 
-/* Sum of one counter over all queues; offset of it in struct sheaf_queue_stats. */
-static uint64_t sum(const struct sheaf_engine *engine, size_t offset)
-{
-	uint64_t total = 0;
-
-	for (unsigned i = 0; i < engine->front_count; i++) {
-		const char *stats = (const char *)&engine->host->queues[i]->stats;
-
-		total += sheaf_count_get((const _Atomic uint64_t *)(stats + offset));
-	}
-	return total;
-}
-#define SUM(field) sum(engine, offsetof(struct sheaf_queue_stats, field))
-
-static json_t *tasks(const struct sheaf_engine *engine)
+/* Of one queue, or of all (NULL), as in all that follows. */
+static json_t *tasks(const struct sheaf_engine *engine, const struct sheaf_queue *queue)
 {
 	json_t *o = json_object();
 
-	put(o, "started", SUM(started));
-	put(o, "ended", SUM(ended));
-	put(o, "in_flight", SUM(in_flight));
-	put(o, "errors", SUM(errors));
-	put(o, "timeouts", SUM(timeouts));
-	put(o, "aborted", SUM(aborted));
-	put(o, "reissued", SUM(reissued));
-	put(o, "quarantined", SUM(quarantined));
-	put(o, "late", SUM(late));
+	put(o, "started", SHEAF_ENGINE_COUNT(engine, queue, started));
+	put(o, "ended", SHEAF_ENGINE_COUNT(engine, queue, ended));
+	put(o, "in_flight", SHEAF_ENGINE_COUNT(engine, queue, in_flight));
+	put(o, "errors", SHEAF_ENGINE_COUNT(engine, queue, errors));
+	put(o, "timeouts", SHEAF_ENGINE_COUNT(engine, queue, timeouts));
+	put(o, "aborted", SHEAF_ENGINE_COUNT(engine, queue, aborted));
+	put(o, "reissued", SHEAF_ENGINE_COUNT(engine, queue, reissued));
+	put(o, "retries", SHEAF_ENGINE_COUNT(engine, queue, retries));
+	put(o, "quarantined", SHEAF_ENGINE_COUNT(engine, queue, quarantined));
+	put(o, "late", SHEAF_ENGINE_COUNT(engine, queue, late));
 	return o;
 }
 
 /* @offset: of a struct sheaf_bundle_stats. */
-static json_t *bundles(const struct sheaf_engine *engine, size_t offset)
+static json_t *bundles(const struct sheaf_engine *engine, const struct sheaf_queue *queue,
+		       size_t offset)
 {
-	uint64_t count = sum(engine, offset + offsetof(struct sheaf_bundle_stats, count));
-	uint64_t n = sum(engine, offset + offsetof(struct sheaf_bundle_stats, tasks));
+	uint64_t count = sheaf_engine_count(engine, queue,
+					    offset + offsetof(struct sheaf_bundle_stats, count));
+	uint64_t n = sheaf_engine_count(engine, queue,
+					offset + offsetof(struct sheaf_bundle_stats, tasks));
 	json_t *o = json_object(), *sizes = json_array();
 
 	put(o, "count", count);
@@ -76,27 +59,97 @@ static json_t *bundles(const struct sheaf_engine *engine, size_t offset)
 		size_t at = offset + offsetof(struct sheaf_bundle_stats, by_size) +
 			    i * sizeof(_Atomic uint64_t);
 
-		json_array_append_new(sizes, json_integer((json_int_t)sum(engine, at)));
+		json_array_append_new(
+			sizes, json_integer((json_int_t)sheaf_engine_count(engine, queue, at)));
 	}
 	json_object_set_new(o, "by_size", sizes);
 	return o;
 }
 
-static uint64_t sum_loops(const struct sheaf_engine *engine, size_t offset)
+static void put_bundles(json_t *object, const struct sheaf_engine *engine,
+			const struct sheaf_queue *queue)
 {
-	uint64_t total = 0;
-
-	for (unsigned i = 0; i < engine->front_count + engine->worker_count; i++) {
-		const struct sheaf_engine_loop *l =
-			i < engine->front_count ? &engine->fronts[i] :
-						  &engine->workers[i - engine->front_count];
-		const char *stats = (const char *)sheaf_loop_stats(l->loop);
-
-		total += sheaf_count_get((const _Atomic uint64_t *)(stats + offset));
-	}
-	return total;
+	json_object_set_new(object, "request_bundles",
+			    bundles(engine, queue, offsetof(struct sheaf_queue_stats, requests)));
+	json_object_set_new(
+		object, "completion_bundles",
+		bundles(engine, queue, offsetof(struct sheaf_queue_stats, completions)));
 }
-#define SUM_LOOPS(field) sum_loops(engine, offsetof(struct sheaf_loop_stats, field))
+
+/* Only those that count something: there are hundreds. */
+static json_t *buckets(const struct sheaf_histogram_snapshot *latency)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < SHEAF_HISTOGRAM_BUCKETS; i++)
+		if (latency->buckets[i])
+			json_array_append_new(a, json_pack("[I,I]",
+							   (json_int_t)sheaf_histogram_upper(i),
+							   (json_int_t)latency->buckets[i]));
+	return a;
+}
+
+static json_t *command(const struct sheaf_command_sum *sum)
+{
+	const struct sheaf_histogram_snapshot *latency = &sum->latency;
+	json_t *o = json_object();
+
+	put(o, "count", latency->count);
+	put(o, "errors", sum->errors);
+	put(o, "bytes", sum->bytes);
+	put(o, "total_ns", latency->sum);
+	put(o, "mean_ns", (uint64_t)sheaf_histogram_mean(latency));
+	put(o, "p50_ns", sheaf_histogram_percentile(latency, 0.5));
+	put(o, "p90_ns", sheaf_histogram_percentile(latency, 0.9));
+	put(o, "p99_ns", sheaf_histogram_percentile(latency, 0.99));
+	put(o, "p999_ns", sheaf_histogram_percentile(latency, 0.999));
+	put(o, "max_ns", latency->max);
+	json_object_set_new(o, "buckets", buckets(latency));
+	return o;
+}
+
+static json_t *commands(const struct sheaf_engine *engine)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < SHEAF_COMMAND_KINDS; i++) {
+		struct sheaf_command_sum sum = { 0 };
+
+		sheaf_engine_add_command(engine, NULL, (enum sheaf_command)i, &sum);
+		json_object_set_new(o, sheaf_command_names[i], command(&sum));
+	}
+	return o;
+}
+
+static json_t *lane(const struct sheaf_queue *queue, unsigned worker)
+{
+	const struct sheaf_queue_lane *l = &queue->lanes[worker];
+	json_t *o = json_object();
+
+	put(o, "worker", worker);
+	put(o, "bundles", sheaf_count_get(&l->bundles));
+	put(o, "tasks", sheaf_count_get(&l->tasks));
+	put(o, "in_flight", sheaf_count_get(&l->in_flight));
+	return o;
+}
+
+static json_t *queue_stats(const struct sheaf_engine *engine, const struct sheaf_queue *queue)
+{
+	struct sheaf_command_sum all = { 0 };
+	json_t *o = json_object(), *lanes = json_array();
+
+	put(o, "index", queue->index);
+	put(o, "slots", queue->slot_count);
+	json_object_set_new(o, "tasks", tasks(engine, queue));
+	put_bundles(o, engine, queue);
+	for (unsigned i = 0; i < SHEAF_COMMAND_KINDS; i++)
+		sheaf_engine_add_command(engine, queue, (enum sheaf_command)i, &all);
+	json_object_set_new(o, "latency", command(&all));
+	for (unsigned w = 0; w < engine->worker_count; w++)
+		json_array_append_new(lanes, lane(queue, w));
+	json_object_set_new(o, "lanes", lanes);
+	return o;
+}
 
 static json_t *violations(const struct sheaf_engine *engine)
 {
@@ -104,8 +157,9 @@ static json_t *violations(const struct sheaf_engine *engine)
 
 	for (unsigned i = 0; i < SHEAF_VIOLATION_KINDS; i++)
 		put(o, sheaf_violation_names[i],
-		    sum(engine, offsetof(struct sheaf_queue_stats, violations) +
-					i * sizeof(_Atomic uint64_t)));
+		    sheaf_engine_count(engine, NULL,
+				       offsetof(struct sheaf_queue_stats, violations) +
+					       i * sizeof(_Atomic uint64_t)));
 	return o;
 }
 
@@ -138,24 +192,26 @@ static json_t *driver(const struct sheaf_engine *engine)
 	return o;
 }
 
-static uint64_t uptime_seconds(const struct sheaf_engine *engine)
+static uint64_t handovers(const struct sheaf_fuse *fuse)
 {
-	struct timespec now;
+	uint64_t n = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)(now.tv_sec - engine->start_seconds);
+	for (unsigned i = 0; i < fuse->queue_count; i++)
+		n += sheaf_count_get(&fuse->queues[i]->handover.taken);
+	return n;
 }
 
 char *sheaf_engine_stats(void *arg, size_t *ret_length)
 {
 	const struct sheaf_engine *engine = arg;
 	const struct sheaf_disks *disks = &engine->fuse->disks;
-	json_t *o = json_object(), *lus = json_array();
+	json_t *o = json_object(), *lus = json_array(), *queues = json_array();
 	char *text;
 
 	put_text(o, "version", PACKAGE_VERSION);
 	put(o, "pid", (uint64_t)getpid());
-	put(o, "uptime_seconds", uptime_seconds(engine));
+	put(o, "uptime_seconds", sheaf_engine_uptime_seconds(engine));
+	put(o, "clock_ns", sheaf_clock_ns());
 	put_text(o, "transport", engine->fuse->over_uring ? "uring" : "dev");
 	put_text(o, "transport_reason", engine->fuse->transport_reason);
 	put_text(o, "io", engine->io == SHEAF_IO_URING ? "uring" : "sync");
@@ -167,18 +223,22 @@ char *sheaf_engine_stats(void *arg, size_t *ret_length)
 	put(o, "loops", engine->front_count);
 	put(o, "workers", engine->worker_count);
 	put(o, "lanes", engine->front_count * engine->worker_count);
-	json_object_set_new(o, "tasks", tasks(engine));
-	json_object_set_new(o, "request_bundles",
-			    bundles(engine, offsetof(struct sheaf_queue_stats, requests)));
-	json_object_set_new(o, "completion_bundles",
-			    bundles(engine, offsetof(struct sheaf_queue_stats, completions)));
-	put(o, "doorbells", SUM_LOOPS(doorbells));
-	put(o, "io_uring_enters", SUM_LOOPS(enters));
-	put(o, "inline_completions", SUM_LOOPS(inline_completions));
+	json_object_set_new(o, "tasks", tasks(engine, NULL));
+	put_bundles(o, engine, NULL);
+	put(o, "doorbells", SHEAF_ENGINE_LOOP_COUNT(engine, doorbells));
+	put(o, "io_uring_enters", SHEAF_ENGINE_LOOP_COUNT(engine, enters));
+	put(o, "inline_completions", SHEAF_ENGINE_LOOP_COUNT(engine, inline_completions));
+	put(o, "turns", SHEAF_ENGINE_LOOP_COUNT(engine, turns));
+	put(o, "sleeps", SHEAF_ENGINE_LOOP_COUNT(engine, sleeps));
+	put(o, "handovers", handovers(engine->fuse));
 	json_object_set_new(o, "violations", violations(engine));
 	for (unsigned i = 0; i < disks->count; i++)
 		json_array_append_new(lus, unit(&disks->files[i]));
 	json_object_set_new(o, "lus", lus);
+	json_object_set_new(o, "latency", commands(engine));
+	for (unsigned i = 0; i < engine->front_count; i++)
+		json_array_append_new(queues, queue_stats(engine, engine->host->queues[i]));
+	json_object_set_new(o, "queues", queues);
 	text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 	json_decref(o);
 	*ret_length = text ? strlen(text) : 0;

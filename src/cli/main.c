@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/complete.h"
 #include "config.h"
 #include "loop/loop.h"
 
@@ -28,6 +29,7 @@ static const struct command commands[] = {
 	{ "mount", sheaf_cmd_mount, "serve images as disk files below a directory" },
 	{ "umount", sheaf_cmd_umount, "flush, unmount, and wait for the server to be gone" },
 	{ "stats", sheaf_cmd_stats, "what a mount has done so far" },
+	{ "top", sheaf_cmd_top, "what a mount does right now" },
 	{ "record", sheaf_cmd_record, "write down each task of a mount" },
 	{ "replay", sheaf_cmd_replay, "sum up such a recording, or do the same again elsewhere" },
 	{ "attach", sheaf_cmd_attach, "from an image to a mounted filesystem" },
@@ -71,6 +73,11 @@ static void print_version(void)
 #else
 	printf("  libmount   no: no attach, no detach\n");
 #endif
+#ifdef HAVE_NCURSES
+	printf("  ncurses    yes: top\n");
+#else
+	printf("  ncurses    no: top with --batch only\n");
+#endif
 #ifdef SHEAF_HAVE_SDT
 	printf("  probes     yes: USDT, provider sheaf\n");
 #else
@@ -100,6 +107,34 @@ static int run_mount_helper(int argc, char **argv)
 	return code;
 }
 
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+/* For completion: what the last of @words may be. */
+static int complete(int count, char **words)
+{
+	static char word[] = SHEAF_COMPLETE_WORD;
+	const struct command *command = count > 1 ? find_command(words[0]) : NULL;
+	const char *begun = count ? words[0] : "";
+
+	if (command) {
+		words[0] = word;
+		return command->run(count, words);
+	}
+	for (size_t i = 0; i < COMMAND_COUNT && count <= 1; i++)
+		sheaf_complete_offer(begun, commands[i].name, commands[i].help);
+	if (count <= 1 && *begun == '-') {
+		sheaf_complete_offer(begun, "--help", "its commands");
+		sheaf_complete_offer(begun, "--version", "version and features");
+	}
+	return SHEAF_EXIT_OK;
+}
+
 static int report_unknown(const char *name)
 {
 	const char *names[COMMAND_COUNT + 1] = { 0 };
@@ -119,6 +154,7 @@ int main(int argc, char **argv)
 {
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
 	const char *name = slash ? slash + 1 : argc ? argv[0] : "";
+	const struct command *command;
 
 	if (strcmp(name, "mount.sheaf") == 0 || strcmp(name, "mount.fuse.sheaf") == 0)
 		return run_mount_helper(argc, argv);
@@ -135,8 +171,8 @@ int main(int argc, char **argv)
 		print_version();
 		return SHEAF_EXIT_OK;
 	}
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 2, argv + 2);
-	return report_unknown(argv[1]);
+	if (strcmp(argv[1], SHEAF_COMPLETE_WORD) == 0)
+		return complete(argc - 2, argv + 2);
+	command = find_command(argv[1]);
+	return command ? command->run(argc - 2, argv + 2) : report_unknown(argv[1]);
 }

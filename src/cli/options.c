@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/complete.h"
 
 #define NAME_MAX_LENGTH	     64
 #define SUGGEST_DISTANCE_MAX 2
@@ -73,7 +74,8 @@ const struct sheaf_option *sheaf_options_find(const struct sheaf_command_line *l
 	return NULL;
 }
 
-static const struct sheaf_option *find_letter(const struct sheaf_command_line *line, char letter)
+const struct sheaf_option *sheaf_options_find_letter(const struct sheaf_command_line *line,
+						     char letter)
 {
 	for (const struct sheaf_option *o = line->options; o->kind != SHEAF_OPTION_END; o++)
 		if (o->letter == letter)
@@ -330,7 +332,7 @@ static void report_value(const struct sheaf_option *o, const char *typed, const 
 		sheaf_error("%s: '%s' is %s", typed, value, wanted[o->kind]);
 }
 
-static bool takes_value(const struct sheaf_option *o)
+bool sheaf_options_takes_value(const struct sheaf_option *o)
 {
 	return o->kind != SHEAF_OPTION_FLAG && o->kind != SHEAF_OPTION_COUNT;
 }
@@ -443,7 +445,7 @@ static void print_option(const struct sheaf_option *o)
 	if (o->name)
 		n += snprintf(name + n, sizeof(name) - (size_t)n, "%s--%s", o->letter ? "" : "    ",
 			      o->name);
-	if (takes_value(o))
+	if (sheaf_options_takes_value(o))
 		snprintf(name + n, sizeof(name) - (size_t)n, "%s%s", o->name ? "=" : " ",
 			 *choices   ? choices
 			 : o->value ? o->value
@@ -489,7 +491,7 @@ static int pass_on(struct parse *p, const struct sheaf_option *o, const char *ty
 {
 	CLEANUP_FREE char *word = NULL;
 
-	if (takes_value(o) && !value) {
+	if (sheaf_options_takes_value(o) && !value) {
 		report_value(o, typed, "", -EINVAL);
 		return -EINVAL;
 	}
@@ -518,7 +520,7 @@ static int parse_long(struct parse *p, char *word)
 	}
 	if (!o)
 		return report_unknown(p->line, "--", word + 2, length);
-	if (takes_value(o) && !value && p->at < p->argc)
+	if (sheaf_options_takes_value(o) && !value && p->at < p->argc)
 		value = p->argv[p->at++];
 	snprintf(typed, sizeof(typed), "--%.*s", (int)length, word + 2);
 	return passed_on ? pass_on(p, o, typed, value) : apply(o, typed, value, p->target);
@@ -528,7 +530,7 @@ static int parse_long(struct parse *p, char *word)
 static int parse_letters(struct parse *p, char *word)
 {
 	for (char *c = word + 1; *c; c++) {
-		const struct sheaf_option *o = find_letter(p->line, *c);
+		const struct sheaf_option *o = sheaf_options_find_letter(p->line, *c);
 		bool list = has_list(p->line) && *c == 'o';
 		char typed[3] = { '-', *c, '\0' };
 		char *value = NULL;
@@ -540,7 +542,7 @@ static int parse_letters(struct parse *p, char *word)
 		}
 		if (!o && !list)
 			return report_unknown(p->line, "-", c, 1);
-		if (list || takes_value(o)) {
+		if (list || sheaf_options_takes_value(o)) {
 			value = c[1] ? c + 1 : p->at < p->argc ? p->argv[p->at++] : NULL;
 			if (!value) {
 				sheaf_error("%s: the value is missing" SEE_HELP, typed,
@@ -587,6 +589,10 @@ int sheaf_options_parse(const struct sheaf_command_line *line, int argc, char **
 	bool only_operands = false;
 	int r = operands.words ? 0 : -ENOMEM;
 
+	if (r == 0 && argc > 0 && strcmp(argv[0], SHEAF_COMPLETE_WORD) == 0) {
+		sheaf_complete(line, (unsigned)argc - 1, argv + 1);
+		r = SHEAF_OPTIONS_HELPED;
+	}
 	while (r == 0 && p.at < argc) {
 		char *word = argv[p.at++];
 

@@ -65,7 +65,7 @@ struct sheaf_operands {
 /* Outcomes of sheaf_options_parse(). */
 enum {
 	SHEAF_OPTIONS_RUN = 0,
-	SHEAF_OPTIONS_HELPED = 1, /* help was printed: exit 0 */
+	SHEAF_OPTIONS_HELPED = 1, /* help, or what a shell may complete with, was printed: exit 0 */
 };
 
 /**
@@ -83,6 +83,11 @@ void sheaf_options_free(const struct sheaf_command_line *line, void *target,
 /** The row of a name, with `-` and `_` alike; NULL if there is none. @length: of @name. */
 const struct sheaf_option *sheaf_options_find(const struct sheaf_command_line *line,
 					      const char *name, size_t length);
+/** The row of a letter; NULL if there is none. */
+const struct sheaf_option *sheaf_options_find_letter(const struct sheaf_command_line *line,
+						     char letter);
+/** Must it have a value? (A flag may.) */
+bool sheaf_options_takes_value(const struct sheaf_option *option);
 /** Cut the next word off an -o list; a backslash takes a comma (or itself) into the word. NULL at the end. */
 char *sheaf_options_next_word(char **list);
 /** Append a word to a malloc'ed -o list (or NULL), with the backslashes that it needs. 0 or -ENOMEM. */

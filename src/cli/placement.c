@@ -9,61 +9,148 @@
 /* Between the two nothing changes, so that a mixed load does not toggle. */
 #define SHALLOW 1
 #define DEEP 3
+/* So often in a row, as two loops that share two requests have one each. */
+#define SHALLOW_LOOKS 4
 /* Others are at work when they have started at least this part of what this loop has. */
 #define OTHERS_PART 4
 
-void sheaf_placement_init(struct sheaf_placement *placement)
+#define MIXED -1
+
+void sheaf_placement_init(struct sheaf_placement *placement, struct sheaf_placement_group *group)
 {
-	*placement = (struct sheaf_placement){ .cpu = -1 };
+	*placement = (struct sheaf_placement){ .cpu = -1, .group = group };
 	placement->fixed = sched_getaffinity(0, sizeof(placement->all), &placement->all) < 0;
 }
 
-/* @cpu: -1: to wherever the process may run. */
-static void move(struct sheaf_placement *placement, int cpu)
+/* To @cpu; with @apart to all others; with -1 to wherever the process may run. */
+static void move(struct sheaf_placement *placement, int cpu, bool apart)
 {
-	cpu_set_t one;
+	cpu_set_t to = placement->all;
 
-	if (cpu == placement->cpu || cpu >= CPU_SETSIZE ||
+	if ((cpu == placement->cpu && apart == placement->apart) || cpu >= CPU_SETSIZE ||
 	    (cpu >= 0 && !CPU_ISSET(cpu, &placement->all)))
 		return;
-	CPU_ZERO(&one);
-	if (cpu >= 0)
-		CPU_SET(cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), cpu >= 0 ? &one : &placement->all) == 0)
+	if (cpu >= 0 && apart) {
+		CPU_CLR(cpu, &to);
+	} else if (cpu >= 0) {
+		CPU_ZERO(&to);
+		CPU_SET(cpu, &to);
+	}
+	if (CPU_COUNT(&to) == 0)
+		return; /* there is one only */
+	if (sched_setaffinity(0, sizeof(to), &to) == 0) {
 		placement->cpu = cpu;
-	else
+		placement->apart = apart;
+	} else {
 		placement->fixed = true; /* a cpuset that changed: let it be */
+	}
 }
 
-/* Are other loops at work as well, since the last look? */
-static bool others_work(struct sheaf_placement *placement, const struct sheaf_queue *queue)
+/* A sample a turn: who submits? */
+static void note_submitter(struct sheaf_placement *placement, const struct sheaf_fuse_queue *fq)
+{
+	int32_t pid = fq->last_pid;
+
+	if (placement->submitter == 0)
+		placement->submitter = pid;
+	else if (placement->submitter != pid)
+		placement->submitter = MIXED;
+}
+
+enum company { ALONE, ONE_SUBMITTER, SEVERAL_SUBMITTERS };
+
+/* Since the last look: are other loops at work as well, and for whom? *ret_first: the first loop with our submitter. */
+static enum company look_around(struct sheaf_placement *placement, const struct sheaf_queue *queue,
+				uint32_t *ret_first)
 {
 	const struct sheaf_host *host = queue->host;
 	uint64_t own = sheaf_count_get(&queue->stats.started), others = 0;
-	bool work;
+	int32_t submitter = placement->submitter == MIXED ? 0 : placement->submitter;
+	bool one = submitter != 0, work;
 
-	for (uint32_t i = 0; i < host->options.queues; i++)
-		if (host->queues[i] != queue)
-			others += sheaf_count_get(&host->queues[i]->stats.started);
+	*ret_first = queue->index;
+	for (uint32_t i = 0; i < host->options.queues; i++) {
+		if (host->queues[i] == queue)
+			continue;
+		others += sheaf_count_get(&host->queues[i]->stats.started);
+		if (atomic_load_explicit(&placement->group->submitters[i], memory_order_relaxed) !=
+		    submitter)
+			one = false;
+		else if (i < *ret_first)
+			*ret_first = i;
+	}
 	work = (others - placement->others) * OTHERS_PART >= own - placement->own;
 	placement->own = own;
 	placement->others = others;
-	return work;
+	placement->submitter = 0;
+	atomic_store_explicit(&placement->group->submitters[queue->index], submitter,
+			      memory_order_relaxed);
+	return !work ? ALONE : one ? ONE_SUBMITTER : SEVERAL_SUBMITTERS;
+}
+
+/*
+ * One submitter's requests come to all loops in turn over /dev/fuse. Each would follow it to where another one's answer took it, so
+ * all go where the first of them goes.
+ */
+static int agree(struct sheaf_placement_group *group, uint32_t index, uint32_t first, int cpu)
+{
+	_Atomic int *agreed = &group->cpus[first];
+
+	if (first != index)
+		return atomic_load_explicit(agreed, memory_order_relaxed);
+	atomic_store_explicit(agreed, cpu, memory_order_relaxed);
+	return cpu;
+}
+
+/*
+ * Over /dev/fuse each request wakes a loop of each clone, of which one gets it; at depth 1, beside their submitter, the vain switch
+ * to the other is a third of a request's time. So one loop reads alone while there is one submitter with one request at a time.
+ */
+static void pause_or_resume(struct sheaf_placement *placement, struct sheaf_fuse_queue *fq,
+			    bool one_too_many, bool deeper)
+{
+	const struct sheaf_fuse *fuse = fq->fuse;
+
+	placement->shallow_looks = one_too_many ? placement->shallow_looks + 1 : 0;
+	if (placement->shallow_looks >= SHALLOW_LOOKS) {
+		placement->shallow_looks = 0;
+		sheaf_transport_pause(fq);
+	}
+	for (unsigned i = 0; deeper && i < fuse->queue_count; i++)
+		if (fuse->queues[i] != fq)
+			sheaf_transport_resume(fuse->queues[i]);
 }
 
 void sheaf_placement_turn(struct sheaf_placement *placement, struct sheaf_fuse_queue *fq)
 {
+	bool over_uring = fq->fuse->over_uring;
 	unsigned peak = fq->active_peak;
-	bool several;
+	enum company company;
+	uint32_t first;
+	int cpu;
 
-	if (placement->fixed || ++placement->turns < TURNS)
+	if (placement->fixed)
+		return;
+	note_submitter(placement, fq);
+	if (++placement->turns < TURNS)
 		return;
 	placement->turns = 0;
 	fq->active_peak = fq->active;
+	company = look_around(placement, fq->queue, &first);
+	if (!over_uring)
+		pause_or_resume(placement, fq,
+				peak == SHALLOW && company == ONE_SUBMITTER && first != fq->queue->index,
+				peak > SHALLOW);
+	if (peak != SHALLOW && peak < DEEP)
+		return;
+	cpu = sheaf_fuse_submitter_cpu(fq);
+	if (peak == SHALLOW && company == ONE_SUBMITTER && !over_uring)
+		cpu = agree(placement->group, fq->queue->index, first, cpu);
 	/* Over /dev/fuse any loop may take any request, so none has submitters of its own. */
-	several = others_work(placement, fq->queue) && fq->fuse->over_uring;
-	if (peak == SHALLOW || (peak >= DEEP && several))
-		move(placement, sheaf_fuse_submitter_cpu(fq));
-	else if (peak >= DEEP)
-		move(placement, -1);
+	if (peak == SHALLOW || (company == SEVERAL_SUBMITTERS && over_uring))
+		move(placement, cpu, false);
+	else if (sheaf_loop_awaits_files(fq->loop))
+		move(placement, cpu, true);
+	else
+		move(placement, -1, false);
 }

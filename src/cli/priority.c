@@ -23,7 +23,12 @@
  * tens of microseconds before it waits for us; a thread that just computes has slices of milliseconds.
  */
 #define STARVED_NS (MS / 2)
-/* The first wrong guess costs one long wait; then it is made ever more seldom. */
+/*
+ * So many looks in a row: a single long wait comes of a kernel thread, a program that starts, a neighbour's virtual CPU, and a second without
+ * giving way for each would be worse than it. Over /dev/fuse at depth 1, of a machine at rest, there is one in a second or two.
+ */
+#define STARVED_LOOKS 3
+/* The first wrong guess costs some long waits; then it is made ever more seldom. */
 #define BACK_OFF_MIN_NS (1000 * MS)
 #define BACK_OFF_MAX_NS (64000 * MS)
 
@@ -88,11 +93,15 @@ bool sheaf_priority_judge(struct sheaf_priority *priority, uint64_t now_ns, uint
 	priority->waited_ns = waited_ns;
 	if (!priority->gives_way)
 		return now_ns >= priority->back_at_ns;
-	if (n == 0 || ns / n <= STARVED_NS) {
-		if (now_ns - priority->back_at_ns > priority->back_off_ns)
+	if (n == 0)
+		return true;
+	priority->starved_looks = ns / n > STARVED_NS ? priority->starved_looks + 1 : 0;
+	if (priority->starved_looks < STARVED_LOOKS) {
+		if (!priority->starved_looks && now_ns - priority->back_at_ns > priority->back_off_ns)
 			priority->back_off_ns = BACK_OFF_MIN_NS;
 		return true;
 	}
+	priority->starved_looks = 0;
 	priority->back_at_ns = now_ns + priority->back_off_ns;
 	priority->back_off_ns *= 2;
 	if (priority->back_off_ns > BACK_OFF_MAX_NS)

@@ -21,6 +21,7 @@ struct sheaf_priority {
 	uint64_t
 		back_at_ns; /* not giving way: until then. Giving way: since then it has been right. */
 	uint64_t back_off_ns;
+	unsigned starved_looks; /* in a row */
 };
 
 /** For the calling thread, which runs under SCHED_BATCH or SCHED_IDLE from now on. */

@@ -340,7 +340,8 @@ unsigned sheaf_recording_depth(const struct sheaf_recording *recording)
 	if (!ends)
 		return 0;
 	for (size_t i = 0; i < recording->count; i++)
-		ends[i] = recording->tasks[i].record.start_ns + recording->tasks[i].record.latency_ns;
+		ends[i] =
+			recording->tasks[i].record.start_ns + recording->tasks[i].record.latency_ns;
 	qsort(ends, recording->count, sizeof(*ends), by_number);
 	for (size_t i = 0, ended = 0; i < recording->count; i++) {
 		while (ends[ended] <= recording->tasks[i].record.start_ns && ended < i)

@@ -18,9 +18,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/replay.h"
 #include "loop/loop.h"
@@ -57,14 +57,6 @@ struct player {
 	int first_error;
 	uint64_t bytes;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
 
 static bool changes(const struct sheaf_recorded *task)
 {
@@ -151,8 +143,8 @@ static void start(struct player *player, struct playing *p, const struct sheaf_r
 			break;
 		}
 		fill(p->buffer, task->offset, task->length);
-		sheaf_loop_writev(loop, &p->op, task->durable ? player->durable_fd : player->fd, &p->iov, 1,
-				  task->offset, 0);
+		sheaf_loop_writev(loop, &p->op, task->durable ? player->durable_fd : player->fd,
+				  &p->iov, 1, task->offset, 0);
 		break;
 	case SHEAF_DEED_FLUSH:
 		sheaf_loop_fsync(loop, &p->op, player->fd, true);
@@ -178,7 +170,7 @@ static uint64_t time_left(const struct player *player, const struct sheaf_record
 {
 	double speed = player->options->speed;
 	uint64_t after = task->record.start_ns - player->recording->tasks[0].record.start_ns;
-	uint64_t elapsed = now_ns() - player->base_ns;
+	uint64_t elapsed = sheaf_clock_ns() - player->base_ns;
 	double at = speed > 0 ? (double)after / speed : 0;
 
 	return at > (double)elapsed ? (uint64_t)(at - (double)elapsed) + 1 : 0;
@@ -214,7 +206,7 @@ static int run(struct player *player)
 {
 	int r = 0;
 
-	player->base_ns = now_ns();
+	player->base_ns = sheaf_clock_ns();
 	while (r == 0) {
 		start_some(player);
 		if (!player->in_flight && player->next == player->recording->count)
@@ -325,7 +317,8 @@ static void report(const struct player *player, uint64_t ns)
 			    player->failed, strerror(-player->first_error));
 }
 
-int sheaf_replay_play(const struct sheaf_recording *recording, const struct sheaf_replay_options *options)
+int sheaf_replay_play(const struct sheaf_recording *recording,
+		      const struct sheaf_replay_options *options)
 {
 	struct player player = {
 		.recording = recording, .options = options, .fd = -1, .durable_fd = -1
@@ -345,7 +338,7 @@ int sheaf_replay_play(const struct sheaf_recording *recording, const struct shea
 	}
 	if (r == 0) {
 		r = run(&player);
-		report(&player, now_ns() - player.base_ns);
+		report(&player, sheaf_clock_ns() - player.base_ns);
 	}
 	if (r == 0 && player.failed)
 		r = -EIO;

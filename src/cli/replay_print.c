@@ -200,8 +200,9 @@ int sheaf_replay_summary(const char *name, const struct sheaf_recording *r)
 
 void sheaf_replay_print(const struct sheaf_recording *r)
 {
-	printf("%14s %10s %5s %4s %10s %5s %3s %-22s %12s %9s %9s %6s  %s\n", "start_us", "latency_us",
-	       "queue", "lane", "bundle", "of", "lun", "command", "offset", "length", "moved", "status", "cdb");
+	printf("%14s %10s %5s %4s %10s %5s %3s %-22s %12s %9s %9s %6s  %s\n", "start_us",
+	       "latency_us", "queue", "lane", "bundle", "of", "lun", "command", "offset", "length",
+	       "moved", "status", "cdb");
 	for (size_t i = 0; i < r->count; i++) {
 		const struct sheaf_recorded *task = &r->tasks[i];
 		const struct sheaf_record *t = &task->record;
@@ -217,8 +218,8 @@ void sheaf_replay_print(const struct sheaf_recording *r)
 		       " %9u %6s  ",
 		       (double)(t->start_ns - r->header.monotonic_ns) / 1000,
 		       (double)t->latency_ns / 1000, t->queue, lane, t->bundle, t->bundle_index + 1,
-		       t->bundle_size, t->lun, sheaf_recorded_name(task), task->offset, task->length,
-		       t->transferred, status);
+		       t->bundle_size, t->lun, sheaf_recorded_name(task), task->offset,
+		       task->length, t->transferred, status);
 		for (unsigned b = 0; b < t->cdb_length; b++)
 			printf("%02x", t->cdb[b]);
 		printf("\n");
@@ -252,8 +253,8 @@ static size_t print_iolog(const struct sheaf_recording *r, FILE *out)
 			fprintf(out, "lun%u wait %" PRIu64 " 0\n", task->record.lun, gap / 1000);
 			last = task->record.start_ns;
 		}
-		fprintf(out, "lun%u %s %" PRIu64 " %" PRIu64 "\n", task->record.lun, action[task->deed],
-			task->offset, task->length);
+		fprintf(out, "lun%u %s %" PRIu64 " %" PRIu64 "\n", task->record.lun,
+			action[task->deed], task->offset, task->length);
 	}
 	for (uint32_t i = 0; i < r->header.unit_count; i++)
 		fprintf(out, "lun%u close\n", r->units[i].lun);
@@ -279,6 +280,7 @@ int sheaf_replay_fio(const struct sheaf_recording *recording, const char *path)
 		return -EIO;
 	}
 	if (left_out)
-		sheaf_warning("%s: %zu tasks are left out, which fio has no word for", path, left_out);
+		sheaf_warning("%s: %zu tasks are left out, which fio has no word for", path,
+			      left_out);
 	return 0;
 }

@@ -302,6 +302,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 	s->fuse.mountpoint = options->mountpoint;
 	s->fuse.cache = options->cache;
 	s->fuse.make_stats = sheaf_engine_stats;
+	s->fuse.make_metrics = sheaf_engine_metrics;
 	s->fuse.stats_arg = &s->engine;
 	s->fuse.on_end = on_end;
 	s->fuse.end_arg = s;
@@ -319,6 +320,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 		sync_result = sheaf_engine_finish(&s->engine);
 		r = r < 0 ? r : sync_result;
 		sheaf_session_destroy(&s->fuse);
+		free(s->fuse.requests);
 		sheaf_disks_deinit(&s->fuse.disks);
 	}
 	sheaf_images_close(&s->images);

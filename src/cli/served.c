@@ -77,12 +77,23 @@ static ssize_t read_until(int fd, char *out, size_t size, int64_t deadline_ms)
 
 enum sheaf_served_state sheaf_served_read(const char *mountpoint, char **ret_text, int *ret_error)
 {
+	pid_t pending = 0;
+
+	return sheaf_served_ask(mountpoint, ret_text, ret_error, &pending);
+}
+
+enum sheaf_served_state sheaf_served_ask(const char *mountpoint, char **ret_text, int *ret_error,
+					 pid_t *pending)
+{
 	CLEANUP_FREE char *buffer = malloc(STATS_MAX_BYTES + 1);
 	int ends[2], error = ENOMEM;
 	ssize_t n;
 	pid_t pid;
 
 	*ret_error = ENOMEM;
+	if (*pending > 0 && waitpid(*pending, NULL, WNOHANG) == 0)
+		return SHEAF_SERVED_HUNG;
+	*pending = 0;
 	if (!buffer || pipe2(ends, O_CLOEXEC) < 0)
 		return SHEAF_SERVED_SILENT;
 	pid = fork();
@@ -98,8 +109,8 @@ enum sheaf_served_state sheaf_served_read(const char *mountpoint, char **ret_tex
 	close(ends[0]);
 	if (n < 0)
 		kill(pid, SIGKILL);
-	if (pid > 0)
-		waitpid(pid, NULL, n < 0 ? WNOHANG : 0);
+	if (pid > 0 && waitpid(pid, NULL, n < 0 ? WNOHANG : 0) == 0)
+		*pending = pid;
 	if (n < 0)
 		return SHEAF_SERVED_HUNG;
 	if ((size_t)n >= sizeof(error))

@@ -32,13 +32,15 @@ static void arm(struct sheaf_trim *trim, uint64_t ns)
 }
 
 /* Invariants 2 and 3. */
-static bool may_release(const struct sheaf_fuse_queue *fq, unsigned index, bool still)
+static bool may_release(const struct sheaf_fuse_queue *fq, unsigned slot, bool still)
 {
-	switch (fq->queue->slots[index].owner) {
+	if (!sheaf_queue_owns(fq->queue, (uint16_t)slot))
+		return false;
+	switch (fq->queue->host->slot_states[slot].owner) {
 	case SHEAF_SLOT_FREE:
 		return true;
 	case SHEAF_SLOT_HOST:
-		return still && fq->requests[index].entry;
+		return still && fq->fuse->requests[slot]->entry;
 	default:
 		return false;
 	}
@@ -55,7 +57,7 @@ static void release_slots(const struct sheaf_fuse_queue *fq, unsigned first, uns
 		while (i + run < end && may_release(fq, i + run, still))
 			run++;
 		if (run)
-			sheaf_region_release(region, fq->queue->first_slot + i, run);
+			sheaf_region_release(region, i, run);
 		i += run;
 	}
 }
@@ -110,7 +112,7 @@ static void watch(struct sheaf_trim *trim)
 static void trim_a_part(struct sheaf_trim *trim)
 {
 	struct sheaf_fuse_queue *fq = trim->fq;
-	unsigned count = fq->queue->slot_count, end;
+	unsigned count = fq->queue->host->slots, end;
 	bool still = sheaf_loop_is_still(fq->loop);
 
 	if (!still && fq->ring && trim->tries++ < TRIES_MAX) {

@@ -198,7 +198,8 @@ static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	snapshot = malloc(sizeof(*snapshot));
 	if (snapshot)
-		snapshot->text = fuse->make_stats(fuse->stats_arg, &snapshot->length);
+		snapshot->text = (ino == SHEAF_NODE_METRICS ? fuse->make_metrics : fuse->make_stats)(
+			fuse->stats_arg, &snapshot->length);
 	if (!snapshot || !snapshot->text) {
 		free(snapshot);
 		fuse_reply_err(req, ENOMEM);
@@ -217,7 +218,7 @@ static void cold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		read_record(req, size, (struct sheaf_trace_reader *)(uintptr_t)fi->fh);
 		return;
 	}
-	if (ino != SHEAF_NODE_STATS) {
+	if (!sheaf_control_find(ino)) {
 		fuse_reply_err(req, EIO); /* disk reads are hot */
 		return;
 	}
@@ -234,10 +235,10 @@ static void cold_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 {
 	struct snapshot *snapshot = (struct snapshot *)(uintptr_t)fi->fh;
 
-	if (ino == SHEAF_NODE_STATS && snapshot)
-		snapshot_put(snapshot);
 	if (ino == SHEAF_NODE_RECORD && fi->fh)
 		sheaf_trace_close((struct sheaf_trace_reader *)(uintptr_t)fi->fh);
+	else if (sheaf_control_find(ino) && snapshot)
+		snapshot_put(snapshot);
 	fuse_reply_err(req, 0);
 }
 
@@ -277,6 +278,15 @@ static void list_root(struct listing *l, const struct sheaf_disks *disks)
 	}
 }
 
+static void list_control(struct listing *l)
+{
+	if (!list(l, ".", SHEAF_NODE_CONTROL, S_IFDIR) || !list(l, "..", SHEAF_NODE_ROOT, S_IFDIR))
+		return;
+	for (unsigned i = 0; i < SHEAF_CONTROL_FILES; i++)
+		if (!list(l, sheaf_control_files[i].name, sheaf_control_files[i].node, S_IFREG))
+			return;
+}
+
 static void cold_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 			 struct fuse_file_info *fi)
 {
@@ -294,9 +304,8 @@ static void cold_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offs
 	}
 	if (ino == SHEAF_NODE_ROOT)
 		list_root(&l, &fuse_of(req)->disks);
-	else if (list(&l, ".", ino, S_IFDIR) && list(&l, "..", SHEAF_NODE_ROOT, S_IFDIR) &&
-		 list(&l, "stats.json", SHEAF_NODE_STATS, S_IFREG))
-		list(&l, "record", SHEAF_NODE_RECORD, S_IFREG);
+	else
+		list_control(&l);
 	fuse_reply_buf(req, l.buffer, l.used);
 	free(l.buffer);
 }
@@ -309,7 +318,7 @@ static void cold_statfs(fuse_req_t req, fuse_ino_t ino)
 	(void)ino;
 	for (unsigned i = 0; i < disks->count; i++)
 		st.f_blocks += disks->files[i].size_bytes / st.f_frsize;
-	st.f_files = disks->count + 3;
+	st.f_files = disks->count + 1 + SHEAF_CONTROL_FILES; /* and .sheaf */
 	fuse_reply_statfs(req, &st);
 }
 

@@ -11,6 +11,29 @@
 /* Loop devices take their discard granularity from st_blksize and f_bsize. */
 #define PREFERRED_BLOCK 4096
 
+const struct sheaf_control_file sheaf_control_files[SHEAF_CONTROL_FILES] = {
+	{ SHEAF_NODE_STATS, "stats.json", false },
+	{ SHEAF_NODE_METRICS, "metrics", false },
+	/* Who does what on the disk is nobody else's business, and there is one reader. */
+	{ SHEAF_NODE_RECORD, "record", true },
+};
+
+const struct sheaf_control_file *sheaf_control_find(uint64_t node)
+{
+	for (unsigned i = 0; i < SHEAF_CONTROL_FILES; i++)
+		if (sheaf_control_files[i].node == node)
+			return &sheaf_control_files[i];
+	return NULL;
+}
+
+static uint64_t control_lookup(const char *name)
+{
+	for (unsigned i = 0; i < SHEAF_CONTROL_FILES; i++)
+		if (strcmp(sheaf_control_files[i].name, name) == 0)
+			return sheaf_control_files[i].node;
+	return 0;
+}
+
 int sheaf_disks_init(struct sheaf_disks *disks, const struct sheaf_unit units[], unsigned count,
 		     unsigned entries)
 {
@@ -69,10 +92,8 @@ uint64_t sheaf_disks_lookup(struct sheaf_disks *disks, uint64_t parent, const ch
 {
 	char disk_name[32];
 
-	if (parent == SHEAF_NODE_CONTROL && strcmp(name, "record") == 0)
-		return SHEAF_NODE_RECORD;
 	if (parent == SHEAF_NODE_CONTROL)
-		return strcmp(name, "stats.json") == 0 ? SHEAF_NODE_STATS : 0;
+		return control_lookup(name);
 	if (parent != SHEAF_NODE_ROOT)
 		return 0;
 	if (strcmp(name, ".sheaf") == 0)
@@ -89,8 +110,9 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 {
 	const struct sheaf_disk_file *file = sheaf_disks_find(disks, node);
 
-	if (!file && node != SHEAF_NODE_ROOT && node != SHEAF_NODE_CONTROL &&
-	    node != SHEAF_NODE_STATS && node != SHEAF_NODE_RECORD)
+	const struct sheaf_control_file *control = sheaf_control_find(node);
+
+	if (!file && !control && node != SHEAF_NODE_ROOT && node != SHEAF_NODE_CONTROL)
 		return false;
 	memset(ret, 0, sizeof(*ret));
 	pthread_mutex_lock(&disks->lock);
@@ -114,12 +136,9 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 		/* Who may look at the disks may look at the directories. */
 		mode_t read_bits = disks->mode & 0444;
 
-		ret->st_mode = node == SHEAF_NODE_STATS ?
-				       S_IFREG | read_bits :
+		ret->st_mode = control ?
+				       S_IFREG | (control->owner_only ? 0400 : read_bits) :
 				       (mode_t)(S_IFDIR | read_bits | read_bits >> 2);
-		/* Who does what on the disk is nobody else's business, and there is one reader. */
-		if (node == SHEAF_NODE_RECORD)
-			ret->st_mode = S_IFREG | 0400;
 		ret->st_nlink = node == SHEAF_NODE_ROOT ? 3 : node == SHEAF_NODE_CONTROL ? 2 : 1;
 		ret->st_atim = ret->st_mtim = ret->st_ctim = disks->ctime[0];
 	}

@@ -22,6 +22,7 @@ enum {
 	SHEAF_NODE_ROOT = 1, /* FUSE_ROOT_ID */
 	SHEAF_NODE_CONTROL = 2, /* .sheaf */
 	SHEAF_NODE_STATS = 3,	/* .sheaf/stats.json */
+	SHEAF_NODE_METRICS = 4, /* .sheaf/metrics */
 	SHEAF_NODE_RECORD = 5,	/* .sheaf/record */
 	SHEAF_NODE_DISK0 = 16,	/* disk i is SHEAF_NODE_DISK0 + i */
 };
@@ -40,6 +41,17 @@ struct sheaf_disk_file {
 	_Atomic uint64_t written_count, synced_count;
 	struct sheaf_disk_stats stats;
 };
+
+/** A file of DIR/.sheaf/: text that is made when it is opened; but SHEAF_NODE_RECORD is a stream. */
+struct sheaf_control_file {
+	uint64_t node;
+	const char *name;
+	bool owner_only; /* mode 0400; others: as the disks may be read */
+};
+extern const struct sheaf_control_file sheaf_control_files[];
+#define SHEAF_CONTROL_FILES 3
+/** The row of @node, NULL if it is none. */
+const struct sheaf_control_file *sheaf_control_find(uint64_t node);
 
 struct sheaf_disks {
 	struct sheaf_disk_file *files;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "fuse/disks.h"
+#include "fuse/handover.h"
 #include "fuse/request.h"
 #include "host/queue.h"
 
@@ -30,12 +31,17 @@ struct sheaf_fuse {
 	bool want_uring;
 	const char *transport_reason;
 	uint32_t init_flags2; /* what the kernel offered in FUSE_INIT */
-	/* Text of stats.json, allocated; set by who assembles the mount. Thread: any loop. */
+	/* Text of stats.json and of metrics, allocated; set by who assembles the mount. Thread: any loop. */
 	char *(*make_stats)(void *arg, size_t *ret_length);
+	char *(*make_metrics)(void *arg, size_t *ret_length);
 	void *stats_arg;
 	_Atomic bool ended; /* the connection is gone */
 	void (*on_end)(void *arg); /* called when it is, once or more; thread: any loop */
 	void *end_arg;
+	/* A loop's each; set before the loops run. */
+	struct sheaf_fuse_queue *queues[SHEAF_QUEUES_MAX];
+	unsigned queue_count;
+	struct sheaf_request **requests; /* of each slot, wherever it is; made with the first queue */
 };
 
 /** A loop's share of the mount: requests in this loop's slots. */
@@ -44,8 +50,8 @@ struct sheaf_fuse_queue {
 	struct sheaf_queue *queue;
 	struct sheaf_loop *loop;
 	struct sheaf_queue_client client;
-	struct sheaf_request *requests; /* one a slot */
-	struct sheaf_request_gate *gates; /* one a slot and file */
+	struct sheaf_request *requests; /* one for each slot that the queue began with */
+	struct sheaf_request_gate *gates; /* one for each of these and file */
 	uint8_t *edges;
 	/* The /dev/fuse transport's: */
 	int fd; /* a clone of the session's, or the session's */
@@ -54,13 +60,16 @@ struct sheaf_fuse_queue {
 	unsigned reads_wanted, reads_failed; /* of the last round */
 	unsigned batch;			     /* reads to issue in a round */
 	struct sheaf_request *waits;	     /* the last read of the round */
+	_Atomic bool paused;		     /* no new reads */
 	unsigned active; /* requests that are not answered yet */
 	unsigned active_peak; /* the most at a time since placement.c looked last */
-	struct sheaf_request *last; /* the last request that came: who submits, and where */
+	int32_t last_pid; /* of the last request that came: the thread that submitted it, or 0 */
+	int last_cpu;	  /* and where; -1: the transport does not say */
 	bool stopped;
 	uint8_t *cold; /* a request for libfuse, laid out linearly */
 	/* FUSE-over-io_uring's: */
 	struct sheaf_fuse_ring *ring;
+	struct sheaf_handover handover;
 	struct sheaf_request *cold_request; /* libfuse answers it right now */
 	struct sheaf_loop_hook hook;
 	/* Requests whose wait at a gate is over, from other threads. */
@@ -81,21 +90,22 @@ int sheaf_fuse_submitter_cpu(const struct sheaf_fuse_queue *fq);
 
 static inline struct sheaf_request *sheaf_fuse_request(struct sheaf_fuse_queue *fq, uint16_t slot)
 {
-	return &fq->requests[slot - fq->queue->first_slot];
+	return fq->fuse->requests[slot];
 }
+
+/** transport_uring.c: the CPU of the kernel's queue that @entry's requests come from. */
+int sheaf_fuse_ring_cpu(const struct sheaf_ring_entry *entry);
 
 /** For the transports: a request came that is to be answered. */
 static inline void sheaf_fuse_came(struct sheaf_request *request)
 {
 	struct sheaf_fuse_queue *fq = request->fq;
 
-	fq->last = request;
+	fq->last_pid = (int32_t)sheaf_request_header(request)->pid;
+	fq->last_cpu = request->entry ? sheaf_fuse_ring_cpu(request->entry) : -1;
 	if (++fq->active > fq->active_peak)
 		fq->active_peak = fq->active;
 }
-
-/** transport_uring.c: the CPU of the kernel's queue that @entry's requests come from. */
-int sheaf_fuse_ring_cpu(const struct sheaf_ring_entry *entry);
 
 /** Send request's reply: error 0 or a negative errno; out_iov[1] holds @body_bytes. Then its slot is free. */
 void sheaf_transport_reply(struct sheaf_request *request, int error, const void *body,
@@ -108,6 +118,13 @@ void sheaf_transport_cold(struct sheaf_request *request, size_t length);
  * Their slots are free within a turn or two; in the kernel a waiting read may write its buffer at any time. Thread: the loop's.
  */
 void sheaf_transport_rest(struct sheaf_fuse_queue *fq);
+/**
+ * sheaf_transport_pause() - take back all reads of /dev/fuse, and make no new ones until sheaf_transport_resume()
+ * For a loop that is woken by each request and comes too late for it. Another loop must read. What was read already is served. Thread:
+ * the loop's; resume: any.
+ */
+void sheaf_transport_pause(struct sheaf_fuse_queue *fq);
+void sheaf_transport_resume(struct sheaf_fuse_queue *fq);
 /** The connection is gone: tell the others. */
 void sheaf_transport_stop(struct sheaf_fuse_queue *fq);
 
@@ -116,6 +133,8 @@ void sheaf_transport_stop(struct sheaf_fuse_queue *fq);
 /** Make this loop's entries: its share of the kernel's queues. Before sheaf_fuse_queue_start(). 0 or -errno. */
 int sheaf_fuse_ring_create(struct sheaf_fuse_queue *fq, unsigned index, unsigned loops);
 void sheaf_fuse_ring_free(struct sheaf_fuse_ring *ring);
+/** The other loop's answer to @entry, which came here by a hand-over: send it. Thread: the loop's. */
+void sheaf_fuse_ring_adopt(struct sheaf_fuse_queue *fq, struct sheaf_ring_entry *entry);
 /** Hand the entries to the kernel. Thread: the loop's. */
 void sheaf_fuse_ring_start(struct sheaf_fuse_queue *fq);
 /** Answer @request and ask for the next in its entry. */

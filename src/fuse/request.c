@@ -85,8 +85,7 @@ void sheaf_request_ended(struct sheaf_request *request, const struct sheaf_resul
 {
 	if ((is_unit_attention(result) || is_busy(result)) && !result->quarantined &&
 	    request->retries++ < ATTENTION_RETRIES) {
-		/* The command slot still holds the task. */
-		sheaf_queue_start(request->fq->queue, request->slot);
+		sheaf_queue_retry(request->fq->queue, request->slot);
 		return;
 	}
 	request->next(request, result);

@@ -71,16 +71,33 @@ static void issue_reads(struct sheaf_fuse_queue *fq)
 	}
 }
 
-void sheaf_transport_rest(struct sheaf_fuse_queue *fq)
+static void take_back_reads(struct sheaf_fuse_queue *fq, const struct sheaf_request *but)
 {
-	for (unsigned i = 0; i < fq->queue->slot_count; i++) {
-		struct sheaf_request *request = &fq->requests[i];
+	for (unsigned i = 0; i < fq->queue->host->slots; i++) {
+		struct sheaf_request *request = fq->fuse->requests[i];
 
-		if (!request->reads || request == fq->waits)
+		if (!sheaf_queue_owns(fq->queue, (uint16_t)i) || !request->reads || request == but)
 			continue;
 		request->taken_back = true;
 		sheaf_loop_cancel(fq->loop, &request->read_op);
 	}
+}
+
+void sheaf_transport_rest(struct sheaf_fuse_queue *fq)
+{
+	take_back_reads(fq, fq->waits);
+}
+
+void sheaf_transport_pause(struct sheaf_fuse_queue *fq)
+{
+	atomic_store(&fq->paused, true);
+	take_back_reads(fq, NULL);
+}
+
+void sheaf_transport_resume(struct sheaf_fuse_queue *fq)
+{
+	if (atomic_load(&fq->paused) && atomic_exchange(&fq->paused, false))
+		sheaf_loop_wake(fq->loop);
 }
 
 static void adapt_batch(struct sheaf_fuse_queue *fq)
@@ -213,13 +230,8 @@ static int thread_cpu(uint32_t tid)
 
 int sheaf_fuse_submitter_cpu(const struct sheaf_fuse_queue *fq)
 {
-	const struct sheaf_request *request = fq->last;
-
-	if (!request)
-		return -1;
 	/* The header's pid is a thread's id; 0 where its PID namespace is not ours. */
-	return request->entry ? sheaf_fuse_ring_cpu(request->entry) :
-				thread_cpu(sheaf_request_header(request)->pid);
+	return fq->last_cpu >= 0 ? fq->last_cpu : fq->last_pid > 0 ? thread_cpu(fq->last_pid) : -1;
 }
 
 /* The loop's hook */
@@ -229,13 +241,14 @@ static struct sheaf_fuse_queue *hook_fq(struct sheaf_loop_hook *hook)
 	return (struct sheaf_fuse_queue *)((char *)hook - offsetof(struct sheaf_fuse_queue, hook));
 }
 
-static bool run_granted(struct sheaf_loop_hook *hook)
+static bool take_from_others(struct sheaf_loop_hook *hook)
 {
 	struct sheaf_fuse_queue *fq = hook_fq(hook);
 	struct sheaf_request *request;
+	bool any = sheaf_handover_poll(fq);
 
 	if (!atomic_load_explicit(&fq->any_granted, memory_order_acquire))
-		return false;
+		return any;
 	pthread_mutex_lock(&fq->granted_lock);
 	request = fq->granted;
 	fq->granted = NULL;
@@ -256,7 +269,8 @@ static bool flush(struct sheaf_loop_hook *hook)
 
 	if (atomic_load_explicit(&fq->fuse->ended, memory_order_relaxed))
 		fq->stopped = true;
-	if (fq->reads_out == 0 && !fq->stopped && fq->fd >= 0)
+	if (fq->reads_out == 0 && !fq->stopped && fq->fd >= 0 &&
+	    !atomic_load_explicit(&fq->paused, memory_order_relaxed))
 		issue_reads(fq);
 	return false;
 }
@@ -294,7 +308,11 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 	fq->loop = loop;
 	fq->fd = -1;
 	fq->batch = 1;
+	fq->last_cpu = -1;
 	fq->client.ended = task_ended;
+	sheaf_handover_init(&fq->handover);
+	if (!fuse->requests)
+		fuse->requests = calloc(queue->host->slots, sizeof(*fuse->requests));
 	pthread_mutex_init(&fq->granted_lock, NULL);
 	fq->requests = calloc(queue->slot_count, sizeof(*fq->requests));
 	fq->gates = calloc((size_t)queue->slot_count * fuse->disks.count, sizeof(*fq->gates));
@@ -302,7 +320,7 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 	fq->edges = mmap(NULL, (size_t)queue->slot_count * EDGES_BYTES, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	fq->cold = mmap(NULL, COLD_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (!fq->requests || !fq->gates || fq->edges == MAP_FAILED || fq->cold == MAP_FAILED) {
+	if (!fuse->requests || !fq->requests || !fq->gates || fq->edges == MAP_FAILED || fq->cold == MAP_FAILED) {
 		sheaf_fuse_queue_free(fq);
 		return -ENOMEM;
 	}
@@ -311,15 +329,17 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 
 		request->fq = fq;
 		request->slot = (uint16_t)(queue->first_slot + i);
+		fuse->requests[request->slot] = request;
 		request->edges = fq->edges + i * EDGES_BYTES;
 		request->read_op.done = read_done;
 		request->reply_op.done = reply_done;
 		sheaf_request_init(request, fq->gates + i * fuse->disks.count);
 	}
-	fq->hook.poll = run_granted;
+	fq->hook.poll = take_from_others;
 	fq->hook.flush = flush;
 	fq->hook.may_sleep = may_sleep;
 	queue->client = &fq->client;
+	fuse->queues[fuse->queue_count++] = fq;
 	*ret_queue = fq;
 	return 0;
 }
@@ -343,6 +363,7 @@ struct sheaf_fuse_queue *sheaf_fuse_queue_free(struct sheaf_fuse_queue *fq)
 	if (fq->fd >= 0 && fq->fd != fq->fuse->device_fd)
 		close(fq->fd);
 	pthread_mutex_destroy(&fq->granted_lock);
+	sheaf_handover_deinit(&fq->handover);
 	free(fq->requests);
 	free(fq->gates);
 	free(fq);

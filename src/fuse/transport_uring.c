@@ -24,26 +24,12 @@
 
 #include "base/log.h"
 #include "fuse/fuse.h"
+#include "fuse/ring_entry.h"
 #include "fuse/task.h"
 
 #define SPARE_PARTS 8
 #define SPARES_MIN 4
 #define CPUS_MAX 4096
-
-/* States: with the kernel; ours, while its request runs; waiting for a slot to be answered with (2). */
-struct sheaf_ring_entry {
-	struct sheaf_fuse_queue *fq;
-	struct sheaf_uring_headers *headers;
-	uint8_t *payload; /* address in the window */
-	uint16_t queue_id;
-	struct sheaf_request *request; /* of the slot that is bound to it */
-	struct iovec iov[SHEAF_URING_IOVECS];
-	struct sheaf_uring_command command;
-	struct sheaf_op op;
-	bool registered;
-	int waiting_error; /* (2) */
-	struct sheaf_ring_entry *next_waiting;
-};
 
 struct sheaf_fuse_ring {
 	struct sheaf_ring_entry *entries;
@@ -138,6 +124,7 @@ static void dispatch(struct sheaf_ring_entry *entry)
 	       sizeof(request->head) - sizeof(*header));
 	entry->command.commit_id = entry->headers->entry.commit_id;
 	sheaf_fuse_came(request);
+	sheaf_handover_came(entry->fq);
 	if (payload > SHEAF_MAX_WRITE + SHEAF_BUFFER_MARGIN ||
 	    header->len < sizeof(*header) + payload ||
 	    header->len - sizeof(*header) - payload > sizeof(entry->headers->operation))
@@ -175,21 +162,36 @@ static void commit(struct sheaf_ring_entry *entry, int error, size_t payload_byt
 		.error = error,
 		.unique = sheaf_request_header(entry->request)->unique,
 	};
-	struct sheaf_fuse_queue *fq = entry->fq;
+	struct sheaf_fuse_queue *fq = entry->fq, *to;
+	size_t came = entry->headers->entry.payload_bytes;
 
 	memcpy(entry->headers->in_out, &out, sizeof(out));
 	entry->headers->entry.payload_bytes = (uint32_t)payload_bytes;
 	entry->headers->entry.flags = 0;
-	command(entry, SHEAF_URING_COMMIT_AND_FETCH);
+	to = sheaf_handover_target(fq, entry->home, came > payload_bytes ? came : payload_bytes);
+	if (to == fq) {
+		command(entry, SHEAF_URING_COMMIT_AND_FETCH);
+	} else {
+		sheaf_queue_give_away(fq->queue, entry->request->slot);
+		sheaf_handover_give(fq, to, entry);
+	}
 	if (--fq->active == 0 && atomic_load(&fq->fuse->ended))
 		sheaf_loop_wake(fq->loop);
+}
+
+void sheaf_fuse_ring_adopt(struct sheaf_fuse_queue *fq, struct sheaf_ring_entry *entry)
+{
+	sheaf_queue_adopt(fq->queue, entry->request->slot);
+	entry->fq = fq;
+	entry->request->fq = fq;
+	command(entry, SHEAF_URING_COMMIT_AND_FETCH);
 }
 
 static bool is_quarantined(const struct sheaf_request *request)
 {
 	const struct sheaf_queue *queue = request->fq->queue;
 
-	return queue->slots[request->slot - queue->first_slot].owner == SHEAF_SLOT_QUARANTINED;
+	return queue->host->slot_states[request->slot].owner == SHEAF_SLOT_QUARANTINED;
 }
 
 /*
@@ -292,7 +294,7 @@ static int make_entry(struct sheaf_fuse_queue *fq, struct sheaf_ring_entry *entr
 
 	if (slot < 0)
 		return slot;
-	entry->fq = fq;
+	entry->fq = entry->home = fq;
 	entry->headers = &ring->headers[i];
 	entry->payload = ring->window + i * stride;
 	entry->queue_id = queue_id;

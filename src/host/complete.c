@@ -29,21 +29,20 @@ void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind)
 			      queue->host->options.ops->name, sheaf_violation_names[kind]);
 }
 
-static void end_with_error(struct sheaf_queue *queue, uint16_t slot)
-{
-	sheaf_count_add(&queue->stats.errors, 1);
-	if (sheaf_probe_wanted(task_error))
-		sheaf_trace_error(queue, slot, &queue->result);
-}
-
 /* The one place where a task ends. @queue->result is filled in. */
 static void end_task(struct sheaf_queue *queue, uint16_t slot)
 {
+	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	bool good = sheaf_result_good(&queue->result);
+
 	sheaf_count_add(&queue->stats.ended, 1);
-	atomic_store_explicit(&queue->stats.in_flight, sheaf_count_get(&queue->stats.in_flight) - 1,
-			      memory_order_relaxed);
-	if (!sheaf_result_good(&queue->result))
-		end_with_error(queue, slot);
+	sheaf_count_sub(&queue->stats.in_flight, 1);
+	if (!good)
+		sheaf_count_add(&queue->stats.errors, 1);
+	sheaf_observe_task(&queue->observe, (enum sheaf_command)state->command, state->start_ns,
+			   queue->result.bytes_transferred, good);
+	if (!good && sheaf_probe_wanted(task_error))
+		sheaf_trace_error(queue, slot, &queue->result);
 	if (sheaf_trace_is_on(&queue->tracer))
 		sheaf_trace_end(queue, slot, &queue->result);
 	queue->client->ended(queue->client, slot, &queue->result);
@@ -65,7 +64,7 @@ static void take_back(struct sheaf_queue *queue, uint16_t slot)
 {
 	sheaf_view_take(&queue->host->view, slot);
 	if (queue->host->workers)
-		queue->lanes[sheaf_slot_state(queue, slot)->worker].in_flight--;
+		sheaf_count_sub(&queue->lanes[sheaf_slot_state(queue, slot)->worker].in_flight, 1);
 }
 
 void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot)
@@ -139,7 +138,7 @@ static bool complete_slot(struct sheaf_queue *queue, uint32_t slot,
 {
 	enum sheaf_violation kind;
 
-	if (slot < queue->first_slot || slot - queue->first_slot >= queue->slot_count) {
+	if (slot >= queue->host->slots || !sheaf_queue_owns(queue, (uint16_t)slot)) {
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_INDEX);
 		return false;
 	}
@@ -189,17 +188,16 @@ void sheaf_queue_complete_bundle(struct sheaf_queue *queue, const uint16_t slots
 		return;
 	}
 	count_completions(queue, n);
-	if (sheaf_trace_is_on(&queue->tracer))
-		sheaf_trace_completing(&queue->tracer);
+	sheaf_observe_bundle(&queue->observe, sheaf_loop_now(queue->loop));
 	for (uint16_t i = 0; i < n; i++)
 		complete_slot(queue, slots[i], NULL);
-	sheaf_trace_completed(&queue->tracer);
 }
 
 void sheaf_queue_complete_single(struct sheaf_queue *queue, sheaf_action action,
 				 const struct sheaf_response *response)
 {
 	count_completions(queue, 1);
+	sheaf_observe_single(&queue->observe, sheaf_loop_now(queue->loop));
 	complete_slot(queue, action, response);
 }
 
@@ -259,11 +257,12 @@ bool sheaf_queue_poll(struct sheaf_queue *queue)
 
 void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < queue->slot_count; i++) {
-		struct sheaf_slot_state *state = &queue->slots[i];
-		uint16_t slot = (uint16_t)(queue->first_slot + i);
+	sheaf_observe_bundle(&queue->observe, now_ns);
+	for (uint32_t i = 0; i < queue->host->slots; i++) {
+		struct sheaf_slot_state *state = &queue->host->slot_states[i];
+		uint16_t slot = (uint16_t)i;
 
-		if (state->owner != SHEAF_SLOT_CONTROLLER || !state->deadline_ns ||
+		if (!sheaf_queue_owns(queue, slot) || state->owner != SHEAF_SLOT_CONTROLLER || !state->deadline_ns ||
 		    state->deadline_ns > now_ns)
 			continue;
 		sheaf_slot_set(queue, slot, SHEAF_SLOT_QUARANTINED);
@@ -281,8 +280,9 @@ unsigned sheaf_slots_check(const struct sheaf_queue *queue)
 {
 	unsigned count[SHEAF_SLOT_QUARANTINED + 1] = { 0 };
 
-	for (uint32_t i = 0; i < queue->slot_count; i++)
-		count[queue->slots[i].owner]++;
+	for (uint32_t i = 0; i < queue->host->slots; i++)
+		if (sheaf_queue_owns(queue, (uint16_t)i))
+			count[queue->host->slot_states[i].owner]++;
 	assert(count[SHEAF_SLOT_FREE] == queue->free_count);
 	assert(count[SHEAF_SLOT_GATHERED] == queue->gathered_count);
 	assert(count[SHEAF_SLOT_QUARANTINED] == sheaf_count_get(&queue->stats.quarantined));

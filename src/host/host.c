@@ -95,7 +95,8 @@ static int map_slots(struct sheaf_host *host)
 	const struct sheaf_controller_ops *ops = host->options.ops;
 
 	host->hba_ids = calloc(host->slots, sizeof(*host->hba_ids));
-	if (!host->hba_ids)
+	host->slot_states = calloc(host->slots, sizeof(*host->slot_states));
+	if (!host->hba_ids || !host->slot_states)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < host->slots; i++) {
 		int r = ops->map_hba_data(host->options.controller, &host->hba_ids[i]);
@@ -220,6 +221,7 @@ struct sheaf_host *sheaf_host_free(struct sheaf_host *host)
 	sheaf_view_unmap(&host->view);
 	sheaf_region_destroy(&host->region);
 	free(host->hba_ids);
+	free(host->slot_states);
 	free(host);
 	return NULL;
 }

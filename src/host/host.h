@@ -4,7 +4,7 @@
  *
  * A host brings a controller up in DriverKit's order, decides the mode (bundled, or single-task when the controller
  * declines the mapping), and has one queue (queue.h) for each loop that makes tasks. Slots are divided among
- * the queues once and never move.
+ * the queues; fused, one may go to another queue later (sheaf_queue_give_away()).
  */
 #ifndef SHEAF_HOST_H
 #define SHEAF_HOST_H
@@ -19,6 +19,7 @@
 #include "seam/region.h"
 
 struct sheaf_queue;
+struct sheaf_slot_state;
 
 #define SHEAF_QUEUES_MAX 64
 #define SHEAF_WORKERS_MAX 64
@@ -48,6 +49,7 @@ struct sheaf_host {
 	bool auto_sense;
 	uint64_t initiator_id, highest_target_id, highest_lun;
 	uint32_t *hba_ids; /* per slot, from map_hba_data */
+	struct sheaf_slot_state *slot_states; /* per slot */
 	struct sheaf_queue **queues;
 	_Atomic bool traced;	 /* somebody reads .sheaf/record; see trace_reader.c */
 	uint32_t trace_sessions; /* that one's */

@@ -41,15 +41,17 @@ int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_que
 		.task_attribute = SHEAF_ATTRIBUTE_SIMPLE,
 		.timeout_in_milli_sec = host->options.timeout_ms,
 	};
-	queue->slots = calloc(n, sizeof(*queue->slots));
-	queue->free_slots = calloc(n, sizeof(*queue->free_slots));
-	queue->gathered = calloc(n, sizeof(*queue->gathered));
+	/* With room for what others may give. */
+	queue->free_slots = calloc(host->slots, sizeof(*queue->free_slots));
+	queue->gathered = calloc(host->slots, sizeof(*queue->gathered));
 	queue->lanes = calloc(host->workers + 1, sizeof(*queue->lanes));
-	if (!queue->slots || !queue->free_slots || !queue->gathered || !queue->lanes ||
-	    sheaf_tracer_init(&queue->tracer, n) < 0)
+	if (!queue->free_slots || !queue->gathered || !queue->lanes ||
+	    sheaf_tracer_init(&queue->tracer, host->slots) < 0)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		queue->free_slots[i] = (uint16_t)(queue->first_slot + n - 1 - i);
+		atomic_init(&host->slot_states[queue->first_slot + i].queue, (uint16_t)index);
+	}
 	queue->free_count = (uint16_t)n;
 	for (uint32_t w = 0; w < host->workers; w++)
 		sheaf_lane_open(&queue->lanes[w].lane, &host->view,
@@ -69,7 +71,6 @@ void sheaf_queue_free(struct sheaf_queue *queue)
 	if (!queue)
 		return;
 	sheaf_tracer_deinit(&queue->tracer);
-	free(queue->slots);
 	free(queue->free_slots);
 	free(queue->gathered);
 	free(queue->lanes);
@@ -124,6 +125,23 @@ bool sheaf_queue_reclaim(struct sheaf_queue *queue, uint16_t slot)
 	return true;
 }
 
+void sheaf_queue_give_away(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+
+	assert(state->owner == SHEAF_SLOT_HOST && queue->host->workers == 0);
+	atomic_store_explicit(&state->queue, SHEAF_SLOT_ON_THE_WAY, memory_order_relaxed);
+}
+
+void sheaf_queue_adopt(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = &queue->host->slot_states[slot];
+
+	assert(state->owner == SHEAF_SLOT_HOST);
+	assert(atomic_load_explicit(&state->queue, memory_order_relaxed) == SHEAF_SLOT_ON_THE_WAY);
+	atomic_store_explicit(&state->queue, (uint16_t)queue->index, memory_order_relaxed);
+}
+
 struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot)
 {
 	struct sheaf_task *task = &queue->host->view.commands[slot];
@@ -172,6 +190,7 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	state->generation++;
 	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
 	state->requested = task->requested_transfer_count;
+	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
 	state->opcode = task->command_descriptor_block[0];
 	task->controller_task_identifier = state->identifier;
 	task->task_tag_identifier = state->identifier;
@@ -184,14 +203,27 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 		sheaf_trace_started(queue, slot);
 }
 
+void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
+{
+	sheaf_count_add(&queue->stats.retries, 1);
+	sheaf_queue_start(queue, slot);
+}
+
+/* When tasks are handed over: in the turn in which they were started. */
+struct hand_over {
+	uint64_t start_ns, deadline_ns;
+};
+
 /* The tasks in @slots are about to be handed over to @worker; fused: 0. */
-static void count_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n, uint32_t worker)
+static void count_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n,
+			 uint32_t worker, const struct hand_over *when)
 {
 	uint64_t bundle = sheaf_count_get(&queue->stats.requests.count);
 
 	if (sheaf_trace_is_on(&queue->tracer))
 		sheaf_trace_submit(queue, slots, n,
-				   queue->host->workers ? (uint8_t)worker : SHEAF_RECORD_FUSED, bundle);
+				   queue->host->workers ? (uint8_t)worker : SHEAF_RECORD_FUSED,
+				   bundle, when->start_ns);
 	SHEAF_PROBE4(bundle_submit, queue->index, worker, n, bundle);
 	sheaf_count_add(&queue->stats.requests.count, 1);
 	sheaf_count_add(&queue->stats.requests.tasks, n);
@@ -204,9 +236,17 @@ static uint32_t pick_worker(const struct sheaf_queue *queue)
 	uint32_t best = 0;
 
 	for (uint32_t w = 1; w < queue->host->workers; w++)
-		if (queue->lanes[w].in_flight < queue->lanes[best].in_flight)
+		if (sheaf_count_get(&queue->lanes[w].in_flight) <
+		    sheaf_count_get(&queue->lanes[best].in_flight))
 			best = w;
 	return best;
+}
+
+static void count_lane(struct sheaf_queue_lane *lane, uint16_t n)
+{
+	sheaf_count_add(&lane->in_flight, n);
+	sheaf_count_add(&lane->bundles, 1);
+	sheaf_count_add(&lane->tasks, n);
 }
 
 static void ring_if_asleep(struct sheaf_queue *queue, struct sheaf_queue_lane *lane)
@@ -217,28 +257,35 @@ static void ring_if_asleep(struct sheaf_queue *queue, struct sheaf_queue_lane *l
 	sheaf_count_add(&queue->stats.doorbells, 1);
 }
 
-/* Of tasks that are handed over now; the turn in which they were started. */
-static uint64_t deadline(const struct sheaf_queue *queue)
+static struct hand_over hand_over_now(struct sheaf_queue *queue)
 {
-	return queue->timeout_ns ? sheaf_loop_now(queue->loop) + queue->timeout_ns : 0;
+	uint64_t now_ns = sheaf_loop_now(queue->loop);
+
+	return (struct hand_over){
+		.start_ns = sheaf_observe_hand_over(&queue->observe, now_ns),
+		.deadline_ns = queue->timeout_ns ? now_ns + queue->timeout_ns : 0,
+	};
 }
 
-static void hand_over(struct sheaf_queue *queue, uint16_t slot, uint64_t deadline_ns)
+static void hand_over(struct sheaf_queue *queue, uint16_t slot, const struct hand_over *when)
 {
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);
-	sheaf_slot_state(queue, slot)->deadline_ns = deadline_ns;
+	state->deadline_ns = when->deadline_ns;
+	state->start_ns = when->start_ns;
 	sheaf_view_give(&queue->host->view, slot);
 }
 
 static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n)
 {
 	struct sheaf_queue_lane *lane = NULL;
-	uint64_t deadline_ns = deadline(queue);
+	struct hand_over when = hand_over_now(queue);
 	uint32_t worker = pick_worker(queue);
 
-	count_bundle(queue, slots, n, worker);
+	count_bundle(queue, slots, n, worker, &when);
 	for (uint16_t i = 0; i < n; i++)
-		hand_over(queue, slots[i], deadline_ns);
+		hand_over(queue, slots[i], &when);
 	if (queue->host->workers == 0) {
 		queue->port.bundle(queue->port.arg, slots, n);
 		return;
@@ -246,7 +293,7 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 	lane = &queue->lanes[worker];
 	for (uint16_t i = 0; i < n; i++)
 		sheaf_slot_state(queue, slots[i])->worker = worker;
-	lane->in_flight += n;
+	count_lane(lane, n);
 	if (sheaf_ring_push_bundle(&lane->lane.request, slots, n) < 0) {
 		/* The far side's head cannot be: it will not serve these, their deadlines end them. */
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
@@ -256,13 +303,13 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 }
 
 /* Single-task mode: by value, one call a task. */
-static void push_single(struct sheaf_queue *queue, uint16_t slot)
+static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct hand_over *when)
 {
 	struct sheaf_task task = queue->host->view.commands[slot];
 	uint32_t worker = pick_worker(queue);
 
-	count_bundle(queue, &slot, 1, worker);
-	hand_over(queue, slot, deadline(queue));
+	count_bundle(queue, &slot, 1, worker, when);
+	hand_over(queue, slot, when);
 	if (queue->host->workers == 0) {
 		enum sheaf_service_response r = queue->port.single(queue->port.arg, &task, slot);
 
@@ -273,7 +320,7 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot)
 	struct sheaf_queue_lane *lane = &queue->lanes[worker];
 
 	sheaf_slot_state(queue, slot)->worker = worker;
-	lane->in_flight++;
+	count_lane(lane, 1);
 	if (sheaf_ring_push_task(&lane->lane.request, slot, &task) < 0) {
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
 		return;
@@ -299,11 +346,13 @@ bool sheaf_queue_flush(struct sheaf_queue *queue)
 		if (queue->host->bundled) {
 			push_bundle(queue, slots, n);
 		} else {
+			struct hand_over when = hand_over_now(queue);
+
 			for (uint16_t i = 0; i < n; i++)
-				push_single(queue, slots[i]);
+				push_single(queue, slots[i], &when);
 		}
 		done += n;
-		if (done >= queue->slot_count)
+		if (done >= queue->host->slots)
 			break; /* the rest in the next round of the turn */
 	}
 	return any;

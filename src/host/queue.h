@@ -22,17 +22,22 @@
  *   1. ended() is called once for each started task, on this loop, in HOST or QUARANTINED state.
  *   2. Nothing that the controller wrote is believed: see complete_slot().
  *   3. All functions: the queue's loop only, but for reading the counters.
+ *   4. A slot is one queue's at a time. Between two it is ON_THE_WAY: what a controller says of it then is refused.
  */
 #ifndef SHEAF_QUEUE_H
 #define SHEAF_QUEUE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "host/host.h"
+#include "host/observe.h"
 #include "host/trace.h"
 #include "loop/loop.h"
 #include "seam/port.h"
+
+#define SHEAF_SLOT_ON_THE_WAY UINT16_MAX
 
 enum sheaf_slot_owner {
 	SHEAF_SLOT_FREE,
@@ -85,6 +90,7 @@ struct sheaf_bundle_stats {
 /** W: the queue's loop; R: any, relaxed. */
 struct sheaf_queue_stats {
 	_Atomic uint64_t started, ended, errors, timeouts, aborted, reissued, quarantined;
+	_Atomic uint64_t retries; /* sent again by the client, see sheaf_queue_retry() */
 	_Atomic uint64_t in_flight, late;
 	struct sheaf_bundle_stats requests, completions;
 	_Atomic uint64_t violations[SHEAF_VIOLATION_KINDS];
@@ -92,33 +98,37 @@ struct sheaf_queue_stats {
 };
 
 struct sheaf_slot_state {
+	_Atomic uint16_t queue; /* whose it is: its index, or SHEAF_SLOT_ON_THE_WAY; all else is for its loop only */
 	enum sheaf_slot_owner owner;
-	uint8_t opcode; /* of its last task, for who looks in */
 	uint32_t generation;
 	uint32_t worker; /* whose lane it went to */
-	uint64_t identifier;
-	uint64_t requested; /* bytes */
-	uint64_t deadline_ns; /* since it was handed over; 0: none */
+	uint8_t command; /* enum sheaf_command */
+	uint8_t opcode;	 /* of its last task, for who looks in */
 	/* QUARANTINED: what of the two that end it has happened. */
 	bool returned; /* the controller gave it back */
 	bool put;      /* the client is done with it */
+	uint64_t identifier;
+	uint64_t requested; /* bytes */
+	uint64_t deadline_ns; /* since it was handed over; 0: none */
+	uint64_t start_ns;    /* when it was handed over, see observe.h */
 };
 
 struct sheaf_queue_lane {
 	struct sheaf_lane lane;
 	int doorbell_fd;
-	uint32_t in_flight;
+	/* W: the queue's loop; R: any, relaxed. */
+	_Atomic uint64_t in_flight;
+	_Atomic uint64_t bundles, tasks; /* handed over */
 };
 
 struct sheaf_queue {
 	struct sheaf_host *host;
 	struct sheaf_loop *loop;
 	uint32_t index;
-	uint16_t first_slot, slot_count;
+	uint16_t first_slot, slot_count; /* those that it began with */
 	struct sheaf_queue_client *client;
 	struct sheaf_request_port port; /* fused */
 	struct sheaf_queue_lane *lanes; /* pool: one a worker */
-	struct sheaf_slot_state *slots; /* of this queue: slot - first_slot */
 	uint16_t *free_slots;		/* last in, first out: the warmest buffer next */
 	uint16_t free_count;
 	uint16_t *gathered;
@@ -131,6 +141,7 @@ struct sheaf_queue {
 	struct sheaf_result result; /* the one being delivered */
 	struct sheaf_tracer tracer;
 	struct sheaf_queue_stats stats;
+	struct sheaf_observe observe;
 };
 
 int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_queue **ret_queue);
@@ -152,12 +163,27 @@ void sheaf_queue_put(struct sheaf_queue *queue, uint16_t slot);
  * Return: true: HOST state again; false: still in quarantine. client->slot_free() says when to ask again.
  */
 bool sheaf_queue_reclaim(struct sheaf_queue *queue, uint16_t slot);
+/**
+ * sheaf_queue_give_away() - @slot, in HOST state, goes to another queue of the fused deployment
+ * The client tells the other loop, whose sheaf_queue_adopt() then makes it that queue's, in HOST state. What the client has of it
+ * (its request, its buffer) is the other loop's with the message.
+ */
+void sheaf_queue_give_away(struct sheaf_queue *queue, uint16_t slot);
+void sheaf_queue_adopt(struct sheaf_queue *queue, uint16_t slot);
+/** Is @slot this queue's? Thread: the queue's loop, or before the loops run. */
+static inline bool sheaf_queue_owns(const struct sheaf_queue *queue, uint16_t slot)
+{
+	return atomic_load_explicit(&queue->host->slot_states[slot].queue, memory_order_relaxed) ==
+	       queue->index;
+}
 /** The slot's command, zeroed and filled in but for LUN, CDB, direction and count. HOST state. */
 struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot);
 /** The slot's buffer in the host's view. HOST state. */
 uint8_t *sheaf_queue_buffer(struct sheaf_queue *queue, uint16_t slot);
 /** Start the task in @slot: it goes with this turn's bundle, and ended() comes once. */
 void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot);
+/** Start the task in @slot once more; its command slot still holds it. HOST state. */
+void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot);
 /** Hand over what gathered. True if there was something. The loop's hook calls it at the end of a turn. */
 bool sheaf_queue_flush(struct sheaf_queue *queue);
 

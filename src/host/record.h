@@ -72,8 +72,8 @@ struct sheaf_record {
 	uint8_t range_count; /* of UNMAP: block descriptors; the first is in range_lba and range_blocks */
 	uint16_t lun;
 	uint32_t bundle;      /* number of the request bundle in its queue, modulo 2^32 */
-	uint64_t start_ns;    /* when its bundle was handed to the controller */
-	uint64_t latency_ns;  /* until its completion bundle was there */
+	uint64_t start_ns;    /* when its bundle was handed to the controller, by the clock of observe.h */
+	uint64_t latency_ns;  /* until its end, as the histograms have it */
 	uint32_t transferred; /* bytes */
 	uint32_t range_blocks;
 	uint64_t range_lba;

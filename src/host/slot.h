@@ -10,8 +10,8 @@
 
 static inline struct sheaf_slot_state *sheaf_slot_state(struct sheaf_queue *queue, uint16_t slot)
 {
-	assert(slot >= queue->first_slot && slot - queue->first_slot < queue->slot_count);
-	return &queue->slots[slot - queue->first_slot];
+	assert(slot < queue->host->slots && sheaf_queue_owns(queue, slot));
+	return &queue->host->slot_states[slot];
 }
 
 /* The one setter; the arrows are those of the picture in queue.h. */

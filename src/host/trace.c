@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "base/bits.h"
 #include "base/counter.h"
@@ -42,17 +41,9 @@ void sheaf_tracer_deinit(struct sheaf_tracer *tracer)
 	free(tracer->tasks);
 }
 
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
-
 static struct sheaf_traced *traced(struct sheaf_queue *queue, uint16_t slot)
 {
-	return &queue->tracer.tasks[slot - queue->first_slot];
+	return &queue->tracer.tasks[slot];
 }
 
 /* LOGICAL BLOCK ADDRESS by the group of the operation code, SPC-4 section 4.2.5.1; of a command without one, anything. */
@@ -93,28 +84,30 @@ static void note_range(struct sheaf_queue *queue, uint16_t slot, struct sheaf_re
 	if (task->requested_transfer_count < UNMAP_HEADER_BYTES + UNMAP_DESCRIPTOR_BYTES)
 		return;
 	bytes = sheaf_get_be16(list + 2);
-	record->range_count = bytes / UNMAP_DESCRIPTOR_BYTES > UINT8_MAX ?
-				      UINT8_MAX :
-				      (uint8_t)(bytes / UNMAP_DESCRIPTOR_BYTES);
+	record->range_count = bytes / UNMAP_DESCRIPTOR_BYTES > UINT8_MAX
+				      ? UINT8_MAX
+				      : (uint8_t)(bytes / UNMAP_DESCRIPTOR_BYTES);
 	record->range_lba = htole64(sheaf_get_be64(list + UNMAP_HEADER_BYTES));
 	record->range_blocks = htole32(sheaf_get_be32(list + UNMAP_HEADER_BYTES + 8));
 }
 
 void sheaf_trace_submit(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n, uint8_t lane,
-			uint64_t bundle)
+			uint64_t bundle, uint64_t start_ns)
 {
 	uint32_t session = atomic_load_explicit(&queue->tracer.session, memory_order_relaxed);
-	uint64_t now = clock_ns();
+	uint64_t begin_ns = atomic_load_explicit(&queue->tracer.begin_ns, memory_order_relaxed);
 
+	/* The turn's time may be before an opening that came during the turn. */
+	if (start_ns < begin_ns)
+		start_ns = begin_ns;
 	for (uint16_t i = 0; i < n; i++) {
 		const struct sheaf_task *task = &queue->host->view.commands[slots[i]];
 		struct sheaf_traced *t = traced(queue, slots[i]);
-		uint8_t length = task->command_size > SHEAF_CDB_MAX ? SHEAF_CDB_MAX :
-								      task->command_size;
+		uint8_t length =
+			task->command_size > SHEAF_CDB_MAX ? SHEAF_CDB_MAX : task->command_size;
 
 		t->identifier = sheaf_slot_state(queue, slots[i])->identifier;
 		t->session = session;
-		t->start_ns = now;
 		t->record = (struct sheaf_record){
 			.kind = SHEAF_RECORD_TASK,
 			.queue = (uint8_t)queue->index,
@@ -124,17 +117,12 @@ void sheaf_trace_submit(struct sheaf_queue *queue, const uint16_t slots[], uint1
 			.cdb_length = length,
 			.lun = htole16(get_lun(task->logical_unit_bytes)),
 			.bundle = htole32((uint32_t)bundle),
-			.start_ns = htole64(now),
+			.start_ns = htole64(start_ns),
 		};
 		memcpy(t->record.cdb, task->command_descriptor_block, length);
 		if (t->record.cdb[0] == SHEAF_SCSI_UNMAP)
 			note_range(queue, slots[i], &t->record);
 	}
-}
-
-void sheaf_trace_completing(struct sheaf_tracer *tracer)
-{
-	tracer->now_ns = clock_ns();
 }
 
 static void push(struct sheaf_tracer *tracer, const struct sheaf_record *record)
@@ -167,16 +155,17 @@ static uint32_t sense_number(const struct sheaf_result *result)
 void sheaf_trace_end(struct sheaf_queue *queue, uint16_t slot, const struct sheaf_result *result)
 {
 	struct sheaf_tracer *tracer = &queue->tracer;
+	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	struct sheaf_traced *t = traced(queue, slot);
 	uint32_t session = atomic_load_explicit(&tracer->session, memory_order_relaxed);
-	uint64_t now = tracer->now_ns ? tracer->now_ns : clock_ns();
-	bool known = t->identifier == sheaf_slot_state(queue, slot)->identifier;
+	uint64_t now_ns = queue->observe.now_ns, start_ns = le64toh(t->record.start_ns);
+	bool known = t->identifier == state->identifier;
 
-	SHEAF_PROBE6(task_end, queue->index, slot, sheaf_slot_state(queue, slot)->opcode,
-		     known ? cdb_lba(t->record.cdb) : 0, result->status, known ? now - t->start_ns : 0);
+	SHEAF_PROBE6(task_end, queue->index, slot, state->opcode,
+		     known ? cdb_lba(t->record.cdb) : 0, result->status, now_ns - state->start_ns);
 	if (!known || !session || t->session != session)
 		return;
-	t->record.latency_ns = htole64(now - t->start_ns);
+	t->record.latency_ns = htole64(now_ns > start_ns ? now_ns - start_ns : 0);
 	t->record.service_response = (uint8_t)result->service_response;
 	t->record.status = result->status > UINT8_MAX ? UINT8_MAX : (uint8_t)result->status;
 	t->record.sense_key = (uint8_t)(sense_number(result) >> 16);

@@ -3,8 +3,8 @@
  * trace.h - what a queue writes down of each task while somebody reads .sheaf/record, or a tracer looks
  *
  * A queue has a ring of records that its loop writes and one reader empties (trace_reader.h): no lock, no allocation, no system call
- * a task. The clock is read once a bundle, either way. When the ring is full a task's record is dropped and counted, and the
- * reader puts the count into the stream. While nobody reads, a task costs one branch at each end.
+ * a task, and no clock but that of observe.h, so that a recording says what the histograms say. When the ring is full a task's record is
+ * dropped and counted, and the reader puts the count into the stream. While nobody reads, a task costs one branch at each end.
  *
  *   1. Records lie in [tail, head). The loop stores head with release after it has written the record; the reader loads it
  *      with acquire. The reader stores tail with release after it has copied; the loop loads it with acquire.
@@ -31,14 +31,13 @@ struct sheaf_result;
 struct sheaf_traced {
 	uint64_t identifier; /* of the task; another: this is of a task before it */
 	uint32_t session;
-	uint64_t start_ns;
 	struct sheaf_record record; /* filled in but for its end */
 };
 
 struct sheaf_tracer {
 	_Atomic uint32_t session; /* W: reader, release; R: loop, acquire. 0: nobody reads */
-	struct sheaf_traced *tasks; /* one a slot; loop only */
-	uint64_t now_ns; /* of the completion bundle that is being taken; 0: none. Loop only */
+	_Atomic uint64_t begin_ns; /* of the session; W: reader, before it; R: loop */
+	struct sheaf_traced *tasks; /* one a slot of the host, since slots go from queue to queue; loop only */
 	_Atomic(struct sheaf_record *) records; /* W: reader, before its first session; NULL until then */
 	uint64_t tail_seen;	  /* loop only */
 	_Atomic uint64_t head;	  /* W: loop */
@@ -48,7 +47,7 @@ struct sheaf_tracer {
 	uint64_t dropped_said;	  /* reader only */
 };
 
-/** For the queue: room for @slots tasks. 0 or -ENOMEM. */
+/** For the queue: @slots of the host. 0 or -ENOMEM. */
 int sheaf_tracer_init(struct sheaf_tracer *tracer, uint32_t slots);
 void sheaf_tracer_deinit(struct sheaf_tracer *tracer);
 
@@ -63,16 +62,10 @@ static inline bool sheaf_trace_is_on(struct sheaf_tracer *tracer)
 
 /** For the probe: a task was started; its slot is still the host's. */
 void sheaf_trace_started(struct sheaf_queue *queue, uint16_t slot);
-/** The tasks in @slots are about to be handed over, still GATHERED, as bundle number @bundle to @lane. */
+/** The tasks in @slots are about to be handed over, still GATHERED, as bundle number @bundle to @lane, at @start_ns. */
 void sheaf_trace_submit(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n, uint8_t lane,
-			uint64_t bundle);
-/** A completion bundle is there: the time at which its tasks end. sheaf_trace_completed() when it is taken. */
-void sheaf_trace_completing(struct sheaf_tracer *tracer);
-static inline void sheaf_trace_completed(struct sheaf_tracer *tracer)
-{
-	tracer->now_ns = 0;
-}
-/** The task in @slot ended, in HOST or QUARANTINED state. */
+			uint64_t bundle, uint64_t start_ns);
+/** The task in @slot ended, in HOST or QUARANTINED state, and sheaf_observe_task() has timed it. */
 void sheaf_trace_end(struct sheaf_queue *queue, uint16_t slot, const struct sheaf_result *result);
 /** For the probe: it ended with anything but GOOD. */
 void sheaf_trace_error(struct sheaf_queue *queue, uint16_t slot, const struct sheaf_result *result);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "host/queue.h"
 #include "host/trace.h"
@@ -21,15 +22,16 @@ struct sheaf_trace_reader {
 	struct sheaf_host *host;
 	pthread_mutex_t lock; /* guards what follows and the rings' tails */
 	uint32_t next_queue;  /* so that none is left behind when reads are full */
-	uint8_t *head;	      /* header and units */
+	uint64_t begin_ns;
+	uint8_t *head; /* header and units */
 	size_t head_bytes, head_read;
 };
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t realtime_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(clock, &t);
+	clock_gettime(CLOCK_REALTIME, &t);
 	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
@@ -41,8 +43,8 @@ static int make_head(struct sheaf_trace_reader *reader, const struct sheaf_unit 
 		.version = htole32(SHEAF_RECORD_VERSION),
 		.record_bytes = htole32(sizeof(struct sheaf_record)),
 		.unit_count = htole32(count),
-		.monotonic_ns = htole64(clock_ns(CLOCK_MONOTONIC)),
-		.realtime_ns = htole64(clock_ns(CLOCK_REALTIME)),
+		.monotonic_ns = htole64(reader->begin_ns),
+		.realtime_ns = htole64(realtime_ns()),
 		.queues = htole32(host->options.queues),
 		.lanes = htole32(host->workers),
 		.bundle_max = htole32(host->bundled ? host->options.bundle_max : 1),
@@ -76,15 +78,16 @@ static int make_ring(struct sheaf_tracer *tracer)
 
 	if (atomic_load(&tracer->records))
 		return 0;
-	records = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	records =
+		mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (records == MAP_FAILED)
 		return -ENOMEM;
 	atomic_store(&tracer->records, records);
 	return 0;
 }
 
-int sheaf_trace_open(struct sheaf_host *host, const struct sheaf_unit *const units[], unsigned count,
-		     struct sheaf_trace_reader **ret_reader)
+int sheaf_trace_open(struct sheaf_host *host, const struct sheaf_unit *const units[],
+		     unsigned count, struct sheaf_trace_reader **ret_reader)
 {
 	struct sheaf_trace_reader *reader;
 	int r = 0;
@@ -97,6 +100,7 @@ int sheaf_trace_open(struct sheaf_host *host, const struct sheaf_unit *const uni
 		return -ENOMEM;
 	}
 	reader->host = host;
+	reader->begin_ns = sheaf_clock_ns();
 	pthread_mutex_init(&reader->lock, NULL);
 	r = make_head(reader, units, count);
 	for (uint32_t i = 0; r == 0 && i < host->options.queues; i++)
@@ -112,6 +116,7 @@ int sheaf_trace_open(struct sheaf_host *host, const struct sheaf_unit *const uni
 		/* What a late loop of the session before has left. */
 		atomic_store(&tracer->tail, atomic_load(&tracer->head));
 		tracer->dropped_said = sheaf_count_get(&tracer->dropped);
+		atomic_store_explicit(&tracer->begin_ns, reader->begin_ns, memory_order_relaxed);
 		atomic_store_explicit(&tracer->session, host->trace_sessions, memory_order_release);
 	}
 	*ret_reader = reader;
@@ -119,7 +124,8 @@ int sheaf_trace_open(struct sheaf_host *host, const struct sheaf_unit *const uni
 }
 
 /* 1 if tasks were dropped, and there is room to say so. */
-static size_t say_dropped(struct sheaf_tracer *tracer, uint32_t queue, struct sheaf_record *to, size_t room)
+static size_t say_dropped(struct sheaf_tracer *tracer, uint32_t queue, struct sheaf_record *to,
+			  size_t room)
 {
 	uint64_t dropped = sheaf_count_get(&tracer->dropped);
 
@@ -135,7 +141,8 @@ static size_t say_dropped(struct sheaf_tracer *tracer, uint32_t queue, struct sh
 }
 
 /* Up to @room records of one ring, and how many are missing behind them. @room: 1 or more. Return: how many. */
-static size_t drain(struct sheaf_tracer *tracer, uint32_t queue, struct sheaf_record *to, size_t room)
+static size_t drain(struct sheaf_tracer *tracer, uint32_t queue, struct sheaf_record *to,
+		    size_t room)
 {
 	uint64_t head = atomic_load_explicit(&tracer->head, memory_order_acquire);
 	uint64_t tail = atomic_load_explicit(&tracer->tail, memory_order_relaxed);
@@ -156,7 +163,8 @@ static size_t read_records(struct sheaf_trace_reader *reader, struct sheaf_recor
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < host->options.queues && n < room; i++) {
-		n += drain(&host->queues[reader->next_queue]->tracer, reader->next_queue, to + n, room - n);
+		n += drain(&host->queues[reader->next_queue]->tracer, reader->next_queue, to + n,
+			   room - n);
 		reader->next_queue = (reader->next_queue + 1) % host->options.queues;
 	}
 	return n;

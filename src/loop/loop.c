@@ -17,6 +17,7 @@
  */
 #include "loop_private.h"
 
+#include "base/clock.h"
 #include "base/counter.h"
 
 #include <assert.h>
@@ -30,14 +31,6 @@
 #define FLUSH_ROUNDS_MAX 64
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-
-static uint64_t clock_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_SECOND + (uint64_t)ts.tv_nsec;
-}
 
 /* Different in each thread that lives, never 0. */
 static uintptr_t thread_token(void)
@@ -88,7 +81,7 @@ static void own(struct sheaf_loop *loop)
 	(void)claimed;
 
 	loop->fatal = loop->backend->claim(loop);
-	loop->now_ns = clock_now();
+	loop->now_ns = sheaf_clock_ns();
 	loop->doorbell.done = doorbell_done;
 	loop->doorbell_iov.iov_base = &loop->doorbell_value;
 	loop->doorbell_iov.iov_len = sizeof(loop->doorbell_value);
@@ -124,7 +117,7 @@ int sheaf_loop_create(enum sheaf_io_backend backend, unsigned entries, struct sh
 	loop->backend_kind = backend;
 	loop->backend =
 		backend == SHEAF_IO_URING ? &sheaf_loop_backend_uring : &sheaf_loop_backend_sync;
-	loop->now_ns = clock_now();
+	loop->now_ns = sheaf_clock_ns();
 	loop->doorbell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (loop->doorbell_fd < 0) {
 		err = -errno;
@@ -302,13 +295,14 @@ static int submit_and_sleep(struct sheaf_loop *loop, bool may_sleep)
 /* Steps 4 to 6. */
 static void work(struct sheaf_loop *loop)
 {
-	loop->now_ns = clock_now();
-	if (loop->backend->reap)
-		loop->backend->reap(loop);
+	bool more;
+
+	loop->now_ns = sheaf_clock_ns();
+	more = loop->backend->reap && loop->backend->reap(loop);
 	take_helped(loop);
 	take_timers(loop);
 	run_ready(loop);
-	loop->busy = poll_hooks(loop);
+	loop->busy = poll_hooks(loop) || more;
 	if (!work_until_quiet(loop))
 		loop->busy = true;
 }
@@ -486,7 +480,7 @@ void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(v
 void sheaf_loop_timer(struct sheaf_loop *loop, struct sheaf_op *op, uint64_t ns)
 {
 	struct sheaf_op **at = &loop->timers;
-	uint64_t now = clock_now(); /* not the turn's: a timer is never early */
+	uint64_t now = sheaf_clock_ns(); /* not the turn's: a timer is never early */
 
 	own(loop);
 	assert(op->done);
@@ -534,7 +528,7 @@ bool sheaf_loop_time_left(const struct sheaf_loop *loop, struct timespec *ret_le
 
 	if (!loop->timers)
 		return false;
-	now = clock_now();
+	now = sheaf_clock_ns();
 	left = loop->timers->offset > now ? loop->timers->offset - now : 0;
 	ret_left->tv_sec = (time_t)(left / NS_PER_SECOND);
 	ret_left->tv_nsec = (long)(left % NS_PER_SECOND);
@@ -545,6 +539,11 @@ bool sheaf_loop_is_still(const struct sheaf_loop *loop)
 {
 	assert(owned(loop));
 	return sheaf_op_list_empty(&loop->started) && loop->backend->is_still(loop);
+}
+
+bool sheaf_loop_awaits_files(const struct sheaf_loop *loop)
+{
+	return loop->backend->awaits_files && loop->backend->awaits_files(loop);
 }
 
 uint64_t sheaf_loop_now(const struct sheaf_loop *loop)

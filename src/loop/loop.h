@@ -168,6 +168,13 @@ void sheaf_loop_ready(struct sheaf_loop *loop, struct sheaf_op *op, int result);
  */
 bool sheaf_loop_is_still(const struct sheaf_loop *loop);
 
+/**
+ * sheaf_loop_awaits_files() - has this loop, of late, waited for files' operations?
+ * True for an image on a disk; false when what is asked of files is done while it is submitted (page cache, tmpfs), and with
+ * SHEAF_IO_SYNC. Thread: the loop's.
+ */
+bool sheaf_loop_awaits_files(const struct sheaf_loop *loop);
+
 /** Monotonic nanoseconds, read once a turn. */
 uint64_t sheaf_loop_now(const struct sheaf_loop *loop);
 enum sheaf_io_backend sheaf_loop_backend(const struct sheaf_loop *loop);

@@ -38,8 +38,8 @@ struct sheaf_loop_backend {
 	/* Around sheaf_loop_run(), by the owner. Optional. */
 	void (*run_begin)(struct sheaf_loop *loop);
 	void (*run_end)(struct sheaf_loop *loop);
-	/* Run done() of all that is complete. Optional. */
-	void (*reap)(struct sheaf_loop *loop);
+	/* Run done() of what is complete; true if some of it is left for the next turn. Optional. */
+	bool (*reap)(struct sheaf_loop *loop);
 	/* Submit `started`; then, with @may_sleep, wait for a completion or the first timer. 0 or -errno: fatal. */
 	int (*submit)(struct sheaf_loop *loop, bool may_sleep);
 	void (*ring_doorbell)(struct sheaf_loop *loop, int doorbell_fd);
@@ -47,6 +47,8 @@ struct sheaf_loop_backend {
 	void (*cancel)(struct sheaf_loop *loop, const struct sheaf_op *op);
 	/* Nothing waits to be submitted or reaped, and nothing comes before the next submit(). */
 	bool (*is_still)(const struct sheaf_loop *loop);
+	/* Of late, files' operations took longer than their submission. Optional. */
+	bool (*awaits_files)(const struct sheaf_loop *loop);
 };
 
 struct sheaf_loop_uring {
@@ -55,6 +57,8 @@ struct sheaf_loop_uring {
 	/* The last descriptors that inline_expected() looked at, one of each kind; -1: none. */
 	int inline_fd;
 	int other_fd;
+	unsigned file_ops; /* reads, writes and the like of files: submitted, and not completed */
+	unsigned paced;	   /* reaps that are still to be short, see loop_uring.c, 6 */
 };
 
 struct sheaf_loop_sync {

@@ -21,16 +21,22 @@ import json, sys
 before, after = (json.load(open(name)) for name in sys.argv[1:3])
 options, server, image = sys.argv[3:6]
 names = """version pid uptime_seconds transport transport_reason io io_reason deployment mode driver slots lanes tasks
-    request_bundles completion_bundles doorbells io_uring_enters inline_completions violations lus"""
+    request_bundles completion_bundles doorbells io_uring_enters inline_completions violations lus
+    clock_ns turns sleeps latency queues"""
 inner = {
     "driver": "name pid restarts last_restart_ms",
-    "tasks": "started ended in_flight errors timeouts aborted reissued quarantined",
+    "tasks": "started ended in_flight errors timeouts aborted reissued retries quarantined late",
     "request_bundles": "count tasks mean by_size",
     "completion_bundles": "count tasks mean by_size",
 }
 lu = "lun image block_size blocks read_only reads writes read_bytes written_bytes flushes unmaps"
 missing = [n for n in names.split() if n not in after]
 missing += [f"{o}.{n}" for o in inner for n in inner[o].split() if n not in after[o]]
+command = "count errors bytes total_ns mean_ns p50_ns p90_ns p99_ns p999_ns max_ns buckets"
+kinds = "read write flush unmap write_same compare_and_write get_lba_status other"
+missing += [f"latency.{k}.{n}" for k in kinds.split() for n in command.split() if n not in after["latency"].get(k, {})]
+queue = "index slots tasks request_bundles completion_bundles latency lanes"
+missing += [f"queues.{n}" for n in queue.split() if n not in after["queues"][0]]
 missing += [f"lus.{n}" for n in lu.split() if n not in after["lus"][0]]
 if missing:
     sys.exit(f"missing: {missing}")
@@ -59,6 +65,24 @@ check("tasks ended", after["tasks"]["ended"], after["tasks"]["started"])
 check("errors", after["tasks"]["errors"], 0)
 check("violations", sum(after["violations"].values()), 0)
 check("request tasks", after["request_bundles"]["tasks"], after["tasks"]["started"])
+for name, c in after["latency"].items():
+    check(name + " buckets", sum(n for _, n in c["buckets"]), c["count"])
+    if c["count"] and not 0 <= c["p50_ns"] <= c["p90_ns"] <= c["p99_ns"] <= c["p999_ns"] <= c["max_ns"]:
+        sys.exit(f"{name}: percentiles {c}")
+check("tasks that were timed", sum(c["count"] for c in after["latency"].values()), after["tasks"]["ended"])
+check("writes that were timed", after["latency"]["write"]["count"] - before["latency"]["write"]["count"], 100)
+check("bytes of writes", after["latency"]["write"]["bytes"] - before["latency"]["write"]["bytes"], 409600)
+if after["clock_ns"] <= before["clock_ns"]:
+    sys.exit("clock_ns stands still")
+for side in ("request_bundles", "completion_bundles"):
+    check(side + " of queues", sum(q[side]["count"] for q in after["queues"]), after[side]["count"])
+for q in after["queues"]:
+    check("tasks of a queue that were timed", q["latency"]["count"], q["tasks"]["ended"])
+    check("lanes of a queue", len(q["lanes"]), after["workers"])
+    if q["lanes"]:
+        check("tasks of lanes", sum(l["tasks"] for l in q["lanes"]), q["request_bundles"]["tasks"])
+        check("in flight in lanes", sum(l["in_flight"] for l in q["lanes"]), 0)
+check("queues", len(after["queues"]), after["loops"])
 old, new = before["lus"][0], after["lus"][0]
 check("writes", new["writes"] - old["writes"], 100)
 check("written", new["written_bytes"] - old["written_bytes"], 409600)
@@ -72,5 +96,6 @@ if not image.endswith(new["image"]) and new["image"] != image:
     sys.exit(f"image: {new['image']}")
 END
 	grep -q . "$tmp/text" || fail "sheaf stats says nothing"
+	grep -Eq '^ +write +100 ' "$tmp/text" || fail "sheaf stats does not time the writes"
 	umount_sheaf "$tmp/mnt"
 done

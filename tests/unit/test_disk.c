@@ -141,7 +141,7 @@ static uint16_t start_read(uint32_t lun)
 
 static uint64_t tag_of(uint16_t slot)
 {
-	return queue->slots[slot].identifier;
+	return queue->host->slot_states[slot].identifier;
 }
 
 static bool good(uint16_t slot)

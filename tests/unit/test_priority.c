@@ -36,9 +36,31 @@ START_TEST(short_waits_change_nothing)
 }
 END_TEST
 
-START_TEST(one_long_wait_is_enough)
+/* Three looks in a row with long waits, and what the third said. */
+static bool starve(void)
+{
+	ck_assert(look(4, 1, 3 * MS));
+	ck_assert(look(4, 1, 3 * MS));
+	return look(4, 1, 3 * MS);
+}
+
+START_TEST(long_waits_in_a_row_are_enough)
 {
 	ck_assert(look(1, 20, 30000));
+	ck_assert(!starve());
+}
+END_TEST
+
+START_TEST(single_long_waits_are_not)
+{
+	for (int i = 0; i < 100; i++) {
+		ck_assert(look(4, 1, 3 * MS));
+		ck_assert(look(4, 1, 3 * MS));
+		ck_assert(look(1, 20, 30000));
+	}
+	ck_assert(look(4, 1, 3 * MS));
+	ck_assert(look(1, 0, 0)); /* it did not run: says nothing */
+	ck_assert(look(4, 1, 3 * MS));
 	ck_assert(!look(4, 1, 3 * MS));
 }
 END_TEST
@@ -46,11 +68,11 @@ END_TEST
 START_TEST(it_tries_again_ever_more_seldom)
 {
 	for (uint64_t seconds = 1; seconds <= 64; seconds *= 2) {
-		ck_assert(!look(4, 1, 3 * MS));
+		ck_assert(!starve());
 		ck_assert(!look(seconds * 1000 - 1, 10, 3 * MS));
 		ck_assert(look(1, 10, 3 * MS)); /* not giving way: waits say nothing */
 	}
-	ck_assert(!look(4, 1, 3 * MS));
+	ck_assert(!starve());
 	ck_assert(!look(63999, 0, 0)); /* no more seldom than that */
 	ck_assert(look(1, 0, 0));
 }
@@ -58,12 +80,12 @@ END_TEST
 
 START_TEST(a_good_while_forgets)
 {
-	ck_assert(!look(4, 1, 3 * MS));
+	ck_assert(!starve());
 	ck_assert(look(1000, 0, 0));
-	ck_assert(!look(4, 1, 3 * MS)); /* 2 s now */
+	ck_assert(!starve()); /* 2 s now */
 	ck_assert(look(2000, 0, 0));
 	ck_assert(look(4001, 1000, 20000)); /* longer than the next would be */
-	ck_assert(!look(4, 1, 3 * MS));
+	ck_assert(!starve());
 	ck_assert(look(1000, 0, 0));
 }
 END_TEST
@@ -91,7 +113,8 @@ int main(void)
 
 	tcase_add_checked_fixture(rule, begin, NULL);
 	tcase_add_test(rule, short_waits_change_nothing);
-	tcase_add_test(rule, one_long_wait_is_enough);
+	tcase_add_test(rule, long_waits_in_a_row_are_enough);
+	tcase_add_test(rule, single_long_waits_are_not);
 	tcase_add_test(rule, it_tries_again_ever_more_seldom);
 	tcase_add_test(rule, a_good_while_forgets);
 	tcase_add_test(rule, the_policy_follows);

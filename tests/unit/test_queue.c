@@ -171,7 +171,7 @@ static bool good(unsigned end)
 
 static uint64_t deadline_of(uint16_t slot)
 {
-	return queue->slots[slot - queue->first_slot].deadline_ns;
+	return queue->host->slot_states[slot].deadline_ns;
 }
 
 /* Rule 1: one slot, one task */
@@ -487,7 +487,7 @@ static void expect_refused(uint16_t bad, enum sheaf_violation kind)
 	fake_answer(&fake, slots[2]);
 	if (bad < FAKE_SLOTS_MAX && bad != slots[0] && bad != slots[2] &&
 	    (bad < queue->first_slot || bad >= queue->first_slot + MINE ||
-	     queue->slots[bad - queue->first_slot].owner != SHEAF_SLOT_HOST))
+	     queue->host->slot_states[bad].owner != SHEAF_SLOT_HOST))
 		fake_answer(&fake, bad);
 	fake_give_back(&fake, slots, 3);
 	ck_assert_uint_eq(client.count, ended + 2);
@@ -522,6 +522,53 @@ START_TEST(slot_of_another_queue_is_refused)
 	expect_refused(MINE - 1, SHEAF_VIOLATION_INDEX);
 	expect_refused(0, SHEAF_VIOLATION_INDEX);
 	ck_assert_uint_eq(sheaf_count_get(&first->stats.violations[SHEAF_VIOLATION_INDEX]), 2);
+	close_queue();
+}
+END_TEST
+
+/* A slot that goes to another queue is, on the way, nobody's, and there like any other. */
+START_TEST(slot_given_away_is_refused_here_and_serves_there)
+{
+	const struct sheaf_request_port port = { &fake, fake_bundle, fake_single };
+	struct sheaf_queue *first, *second;
+	uint16_t slot;
+
+	open_queue(_i);
+	first = queue;
+	second = host->queues[1];
+	sheaf_queue_attach(second, loop, &client.client, &port);
+	slot = (uint16_t)sheaf_queue_take(first);
+	sheaf_queue_give_away(first, slot);
+	ck_assert(!sheaf_queue_owns(first, slot) && !sheaf_queue_owns(second, slot));
+	expect_refused(slot, SHEAF_VIOLATION_INDEX);
+	ck_assert_uint_eq(sheaf_slots_check(second), 0);
+
+	sheaf_queue_adopt(second, slot);
+	ck_assert(sheaf_queue_owns(second, slot));
+	expect_refused(slot, SHEAF_VIOLATION_INDEX);
+	queue = second;
+	fake.port = sheaf_queue_completion_port(second);
+	fake.bundle_count = 0;
+	client.count = 0;
+	client.keeps = false;
+	sheaf_queue_command(second, slot);
+	sheaf_queue_start(second, slot);
+	sheaf_queue_flush(second);
+	fake_complete(&fake, slot);
+	ck_assert_uint_eq(client.count, 1);
+	ck_assert_uint_eq(second->free_count, SLOTS - MINE + 1);
+	/* Its deadline is this queue's business too. */
+	ck_assert_int_eq(sheaf_queue_take(second), slot);
+	sheaf_queue_command(second, slot);
+	sheaf_queue_start(second, slot);
+	sheaf_queue_flush(second);
+	sheaf_queue_expire(first, UINT64_MAX);
+	ck_assert_uint_eq(client.count, 1);
+	sheaf_queue_expire(second, UINT64_MAX);
+	ck_assert_uint_eq(client.count, 2);
+	fake_complete(&fake, slot);
+	ck_assert_uint_eq(second->free_count, SLOTS - MINE + 1);
+	sheaf_slots_check(first);
 	close_queue();
 }
 END_TEST
@@ -665,7 +712,7 @@ START_TEST(what_is_checked_is_what_is_used)
 	ck_assert_int_eq(pthread_create(&thread, NULL, flip_main, &slot), 0);
 	for (unsigned i = 0; i < 20000; i++) {
 		fake.raw.responses[slot].controller_task_identifier =
-			queue->slots[slot - queue->first_slot].identifier;
+			queue->host->slot_states[slot].identifier;
 		client.count = 0;
 		fake_give_back(&fake, &slot, 1);
 		if (client.count == 0) {
@@ -742,6 +789,38 @@ START_TEST(task_that_is_completed_and_refused_ends_once)
 END_TEST
 
 /* Rules 6 and 8: deadlines and quarantine */
+
+/* The tasks of all commands that were timed. */
+static uint64_t timed_tasks(void)
+{
+	static struct sheaf_histogram_snapshot all;
+
+	memset(&all, 0, sizeof(all));
+	for (unsigned c = 0; c < SHEAF_COMMAND_KINDS; c++)
+		sheaf_histogram_add(&all, &queue->observe.commands[c].latency);
+	return all.count;
+}
+
+START_TEST(task_that_is_sent_again_is_counted_and_is_a_task_of_its_own)
+{
+	open_queue(_i);
+	client.keeps = true;
+	uint16_t slot = start_and_flush();
+	uint64_t first = queue->host->slot_states[slot].identifier;
+
+	fake_complete(&fake, slot);
+	sheaf_queue_retry(queue, slot);
+	sheaf_queue_flush(queue);
+	ck_assert_uint_eq(stat(retries), 1);
+	ck_assert_uint_eq(stat(started), 2);
+	ck_assert_uint_ne(queue->host->slot_states[slot].identifier, first);
+	fake_complete(&fake, slot);
+	ck_assert_uint_eq(client.count, 2);
+	ck_assert_uint_eq(timed_tasks(), 2);
+	sheaf_queue_put(queue, slot);
+	close_queue();
+}
+END_TEST
 
 START_TEST(task_ends_at_its_deadline_and_not_before)
 {
@@ -1029,7 +1108,7 @@ START_TEST(whatever_comes_each_task_ends_once)
 	fake.bundle_count = 0;
 	sheaf_queue_flush(queue);
 	for (uint16_t slot = 0; slot < MINE; slot++) {
-		enum sheaf_slot_owner owner = queue->slots[slot].owner;
+		enum sheaf_slot_owner owner = queue->host->slot_states[slot].owner;
 
 		if (owner == SHEAF_SLOT_CONTROLLER || owner == SHEAF_SLOT_QUARANTINED)
 			fake_complete(&fake, slot);
@@ -1037,6 +1116,7 @@ START_TEST(whatever_comes_each_task_ends_once)
 	ck_assert_uint_eq(sheaf_slots_check(queue), 0);
 	ck_assert_uint_eq(queue->free_count, MINE);
 	ck_assert_uint_eq(stat(started), stat(ended));
+	ck_assert_uint_eq(timed_tasks(), stat(ended));
 	for (uint16_t slot = 0; slot < MINE; slot++)
 		ck_assert_uint_eq(starts_of_slot[slot], ends_of_slot[slot]);
 	ck_assert_uint_gt(stat(late), 0);
@@ -1191,6 +1271,7 @@ int main(void)
 	both(every_status_of_sam_5_and_every_failed_delivery_is_an_end);
 	both(index_beyond_all_slots_is_refused);
 	both(slot_of_another_queue_is_refused);
+	both(slot_given_away_is_refused_here_and_serves_there);
 	tcase_add_test(tc, action_is_not_cut_to_a_slot);
 	both(completion_of_slot_not_owned_is_refused);
 	both(slot_given_back_twice_is_refused_once);
@@ -1200,6 +1281,7 @@ int main(void)
 	both(identifier_is_the_hba_id_below_and_a_generation_above);
 	tcase_add_test(tc, task_that_process_parallel_task_refuses_ends_undelivered);
 	tcase_add_test(tc, task_that_is_completed_and_refused_ends_once);
+	both(task_that_is_sent_again_is_counted_and_is_a_task_of_its_own);
 	both(task_ends_at_its_deadline_and_not_before);
 	both(task_without_a_limit_has_no_deadline);
 	both(deadline_is_kept_for_tasks_that_were_handed_over_only);

@@ -34,21 +34,22 @@ static struct sheaf_loop *loop;
 static struct sheaf_trace_reader *reader;
 static struct sheaf_record records[RECORDS_ROOM];
 
-static void ended(struct sheaf_queue_client *client, uint16_t slot, const struct sheaf_result *result)
+static void ended(struct sheaf_queue_client *client, uint16_t slot,
+		  const struct sheaf_result *result)
 {
 	(void)client, (void)result;
 	sheaf_queue_put(queue, slot);
 }
 static struct sheaf_queue_client client = { .ended = ended };
 
-static void open_queue(int single)
+static void open_queues(uint32_t queues, int single)
 {
 	const struct sheaf_request_port port = { &fake, fake_bundle, fake_single };
 	const struct sheaf_host_options options = {
 		.ops = &fake_ops,
 		.controller = &fake,
 		.slots = SLOTS,
-		.queues = 1,
+		.queues = queues,
 		.buffer_bytes = BYTES,
 		.bundle_max = SHEAF_BUNDLE_MAX,
 		.single_mode = single,
@@ -59,10 +60,16 @@ static void open_queue(int single)
 	ck_assert_int_eq(sheaf_host_create(&options, &host), 0);
 	ck_assert_int_eq(sheaf_loop_create(SHEAF_IO_SYNC, 8, &loop), 0);
 	ck_assert_int_eq(sheaf_view_map(&host->region, &fake.raw), 0);
+	for (uint32_t i = 0; i < queues; i++)
+		sheaf_queue_attach(host->queues[i], loop, &client, &port);
 	queue = host->queues[0];
-	sheaf_queue_attach(queue, loop, &client, &port);
 	fake.port = sheaf_queue_completion_port(queue);
 	fake.bundled = host->bundled;
+}
+
+static void open_queue(int single)
+{
+	open_queues(1, single);
 }
 
 static void close_queue(void)
@@ -217,6 +224,60 @@ START_TEST(task_is_written_down_when_it_ends)
 }
 END_TEST
 
+/* No clock but that of the histograms. */
+START_TEST(latency_is_that_of_the_histogram)
+{
+	const struct sheaf_histogram *reads;
+
+	open_queue(_i);
+	open_reader_at_records();
+	run_tasks(1, 0); /* takes the time past the opening, before which the turn began */
+	ck_assert_uint_eq(read_records(), 1);
+	reads = &queue->observe.commands[SHEAF_COMMAND_READ].latency;
+	for (unsigned i = 0; i < 100; i++) {
+		uint64_t start_ns = queue->observe.now_ns, sum = atomic_load(&reads->sum);
+
+		run_tasks(1, i);
+		ck_assert_uint_eq(read_records(), 1);
+		ck_assert_uint_eq(le64toh(records[0].start_ns), start_ns);
+		ck_assert_uint_eq(le64toh(records[0].latency_ns), atomic_load(&reads->sum) - sum);
+	}
+	sheaf_trace_close(reader);
+	close_queue();
+}
+END_TEST
+
+/* A slot keeps its number where it goes to, beyond those that the queue began with. */
+START_TEST(slot_of_another_queue_is_written_down)
+{
+	open_queues(2, _i);
+	open_reader_at_records();
+	struct sheaf_queue *first = host->queues[0], *second = host->queues[1];
+
+	for (unsigned i = 0; i < SLOTS / 2; i++) {
+		uint16_t slot = (uint16_t)sheaf_queue_take(first);
+
+		sheaf_queue_give_away(first, slot);
+		sheaf_queue_adopt(second, slot);
+		sheaf_queue_put(second, slot);
+	}
+	queue = second;
+	fake.port = sheaf_queue_completion_port(second);
+	for (unsigned i = 0; i < SLOTS; i++)
+		start(SHEAF_SCSI_READ_16, i);
+	fake.answers_inline = true;
+	flush();
+	ck_assert_uint_eq(read_records(), SLOTS);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		ck_assert_uint_eq(records[i].queue, 1);
+		ck_assert_uint_eq(lba_of(&records[i]), i);
+	}
+	sheaf_trace_close(reader);
+	sheaf_slots_check(first);
+	close_queue();
+}
+END_TEST
+
 START_TEST(range_of_unmap_is_written_down)
 {
 	open_queue(_i);
@@ -236,7 +297,8 @@ START_TEST(range_of_unmap_is_written_down)
 	task->requested_transfer_count = 40;
 	sheaf_queue_start(queue, slot);
 	flush();
-	memset(fake.raw.data + slot * fake.raw.geometry.buffer_stride, 0xff, 40); /* the controller's now */
+	memset(fake.raw.data + slot * fake.raw.geometry.buffer_stride, 0xff,
+	       40); /* the controller's now */
 	fake_complete(&fake, slot);
 	ck_assert_uint_eq(read_records(), 1);
 	ck_assert_uint_eq(records[0].range_count, 2);
@@ -391,6 +453,8 @@ int main(void)
 	sheaf_log_set_level(SHEAF_LOG_ERROR);
 	tcase_add_loop_test(tc, stream_begins_with_the_header_also_in_parts, 0, 2);
 	tcase_add_loop_test(tc, task_is_written_down_when_it_ends, 0, 2);
+	tcase_add_loop_test(tc, latency_is_that_of_the_histogram, 0, 2);
+	tcase_add_loop_test(tc, slot_of_another_queue_is_written_down, 0, 2);
 	tcase_add_loop_test(tc, range_of_unmap_is_written_down, 0, 2);
 	tcase_add_loop_test(tc, timeout_is_written_down_once, 0, 2);
 	tcase_add_test(tc, there_is_one_reader);
