@@ -18,6 +18,8 @@ int sheaf_cmd_mount(int argc, char **argv);
 int sheaf_cmd_umount(int argc, char **argv);
 int sheaf_cmd_stats(int argc, char **argv);
 int sheaf_cmd_top(int argc, char **argv);
+int sheaf_cmd_record(int argc, char **argv);
+int sheaf_cmd_replay(int argc, char **argv);
 int sheaf_cmd_attach(int argc, char **argv);
 int sheaf_cmd_detach(int argc, char **argv);
 int sheaf_cmd_bench(int argc, char **argv); /* in src/bench */

@@ -33,6 +33,13 @@ static const struct sheaf_option *find_long(const struct sheaf_command_line *lin
 	return o || !line->passed_on ? o : sheaf_options_find(line->passed_on, name, length);
 }
 
+/* What help calls a value that is a file. */
+static bool names_file(const char *value)
+{
+	return strcmp(value, "FILE") == 0 || strcmp(value, "OUT") == 0 ||
+	       strcmp(value, "PATH") == 0;
+}
+
 /* What may stand after an option's name. @before: what of the word stands before the value. */
 static void offer_values(const struct sheaf_option *o, const char *begun, const char *before)
 {
@@ -44,7 +51,7 @@ static void offer_values(const struct sheaf_option *o, const char *begun, const 
 		snprintf(word, sizeof(word), "%s%s", before, c->name);
 		sheaf_complete_offer(begun, word, NULL);
 	}
-	if (o->kind == SHEAF_OPTION_TEXT && o->value && strcmp(o->value, "FILE") == 0)
+	if (o->kind == SHEAF_OPTION_TEXT && o->value && names_file(o->value))
 		puts(":files");
 	if (o->kind == SHEAF_OPTION_TEXT && o->value && strcmp(o->value, "DIR") == 0)
 		puts(":directories");

@@ -31,6 +31,8 @@ static const struct command commands[] = {
 	{ "stats", sheaf_cmd_stats, "what a mount has done so far" },
 	{ "top", sheaf_cmd_top, "what a mount does right now" },
 	{ "bench", sheaf_cmd_bench, "measure here what bundles bring" },
+	{ "record", sheaf_cmd_record, "write down each task of a mount" },
+	{ "replay", sheaf_cmd_replay, "sum up such a recording, or do the same again elsewhere" },
 	{ "attach", sheaf_cmd_attach, "from an image to a mounted filesystem" },
 	{ "detach", sheaf_cmd_detach, "and back" },
 };
@@ -76,6 +78,11 @@ static void print_version(void)
 	printf("  ncurses    yes: top\n");
 #else
 	printf("  ncurses    no: top with --batch only\n");
+#endif
+#ifdef SHEAF_HAVE_SDT
+	printf("  probes     yes: USDT, provider sheaf\n");
+#else
+	printf("  probes     no: built without sys/sdt.h\n");
 #endif
 }
 

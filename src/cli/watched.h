@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* watched.h - the mount that `sheaf stats` and `sheaf top` look at: found by a name, asked without a chance to hang. */
+/* watched.h - the mount that `sheaf stats`, `sheaf top` and `sheaf record` look at: found by a name, asked without a chance to hang. */
 #ifndef SHEAF_WATCHED_H
 #define SHEAF_WATCHED_H
 

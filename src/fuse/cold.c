@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "base/bits.h"
+#include "host/trace_reader.h"
 
 #define FOREVER_SECONDS 86400.0
 
@@ -147,6 +148,36 @@ static void open_disk(fuse_req_t req, const struct sheaf_disk_file *file,
 						 FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES);
 }
 
+/* A stream: what comes next, wherever the reader thinks that it is. The kernel lets in whom the mode does. */
+static void open_record(fuse_req_t req)
+{
+	struct sheaf_fuse *fuse = fuse_of(req);
+	const struct sheaf_unit *units[SHEAF_LUNS_MAX];
+	struct sheaf_trace_reader *reader;
+	int r;
+
+	for (unsigned i = 0; i < fuse->disks.count; i++)
+		units[i] = &fuse->disks.files[i].unit;
+	r = sheaf_trace_open(fuse->host, units, fuse->disks.count, &reader);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		reply_open(req, (uintptr_t)reader, FOPEN_DIRECT_IO | FOPEN_NONSEEKABLE | FOPEN_STREAM);
+}
+
+/* Nothing of the reader is touched after the reply: the file may be closed then. */
+static void read_record(fuse_req_t req, size_t size, struct sheaf_trace_reader *reader)
+{
+	void *buffer = malloc(sheaf_min64(size, SHEAF_TRACE_READ_BYTES) + 1);
+	ssize_t n = buffer ? sheaf_trace_read(reader, buffer, size) : -ENOMEM;
+
+	if (n < 0)
+		fuse_reply_err(req, (int)-n);
+	else
+		fuse_reply_buf(req, buffer, (size_t)n);
+	free(buffer);
+}
+
 static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct sheaf_fuse *fuse = fuse_of(req);
@@ -159,6 +190,10 @@ static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
 		fuse_reply_err(req, EACCES);
+		return;
+	}
+	if (ino == SHEAF_NODE_RECORD) {
+		open_record(req);
 		return;
 	}
 	snapshot = malloc(sizeof(*snapshot));
@@ -179,6 +214,10 @@ static void cold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 {
 	struct snapshot *snapshot = (struct snapshot *)(uintptr_t)fi->fh;
 
+	if (ino == SHEAF_NODE_RECORD) {
+		read_record(req, size, (struct sheaf_trace_reader *)(uintptr_t)fi->fh);
+		return;
+	}
 	if (!sheaf_control_find(ino)) {
 		fuse_reply_err(req, EIO); /* disk reads are hot */
 		return;
@@ -196,7 +235,9 @@ static void cold_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 {
 	struct snapshot *snapshot = (struct snapshot *)(uintptr_t)fi->fh;
 
-	if (sheaf_control_find(ino) && snapshot)
+	if (ino == SHEAF_NODE_RECORD && fi->fh)
+		sheaf_trace_close((struct sheaf_trace_reader *)(uintptr_t)fi->fh);
+	else if (sheaf_control_find(ino) && snapshot)
 		snapshot_put(snapshot);
 	fuse_reply_err(req, 0);
 }

@@ -12,8 +12,10 @@
 #define PREFERRED_BLOCK 4096
 
 const struct sheaf_control_file sheaf_control_files[SHEAF_CONTROL_FILES] = {
-	{ SHEAF_NODE_STATS, "stats.json" },
-	{ SHEAF_NODE_METRICS, "metrics" },
+	{ SHEAF_NODE_STATS, "stats.json", false },
+	{ SHEAF_NODE_METRICS, "metrics", false },
+	/* Who does what on the disk is nobody else's business, and there is one reader. */
+	{ SHEAF_NODE_RECORD, "record", true },
 };
 
 const struct sheaf_control_file *sheaf_control_find(uint64_t node)
@@ -135,7 +137,7 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 		mode_t read_bits = disks->mode & 0444;
 
 		ret->st_mode = control ?
-				       S_IFREG | read_bits :
+				       S_IFREG | (control->owner_only ? 0400 : read_bits) :
 				       (mode_t)(S_IFDIR | read_bits | read_bits >> 2);
 		ret->st_nlink = node == SHEAF_NODE_ROOT ? 3 : node == SHEAF_NODE_CONTROL ? 2 : 1;
 		ret->st_atim = ret->st_mtim = ret->st_ctim = disks->ctime[0];

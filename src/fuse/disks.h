@@ -23,6 +23,7 @@ enum {
 	SHEAF_NODE_CONTROL = 2, /* .sheaf */
 	SHEAF_NODE_STATS = 3,	/* .sheaf/stats.json */
 	SHEAF_NODE_METRICS = 4, /* .sheaf/metrics */
+	SHEAF_NODE_RECORD = 5,	/* .sheaf/record */
 	SHEAF_NODE_DISK0 = 16,	/* disk i is SHEAF_NODE_DISK0 + i */
 };
 
@@ -41,13 +42,14 @@ struct sheaf_disk_file {
 	struct sheaf_disk_stats stats;
 };
 
-/** A file of DIR/.sheaf/: text that is made when it is opened. */
+/** A file of DIR/.sheaf/: text that is made when it is opened; but SHEAF_NODE_RECORD is a stream. */
 struct sheaf_control_file {
 	uint64_t node;
 	const char *name;
+	bool owner_only; /* mode 0400; others: as the disks may be read */
 };
 extern const struct sheaf_control_file sheaf_control_files[];
-#define SHEAF_CONTROL_FILES 2
+#define SHEAF_CONTROL_FILES 3
 /** The row of @node, NULL if it is none. */
 const struct sheaf_control_file *sheaf_control_find(uint64_t node);
 

@@ -41,6 +41,10 @@ static void end_task(struct sheaf_queue *queue, uint16_t slot)
 		sheaf_count_add(&queue->stats.errors, 1);
 	sheaf_observe_task(&queue->observe, (enum sheaf_command)state->command, state->start_ns,
 			   queue->result.bytes_transferred, good);
+	if (!good && sheaf_probe_wanted(task_error))
+		sheaf_trace_error(queue, slot, &queue->result);
+	if (sheaf_trace_is_on(&queue->tracer))
+		sheaf_trace_end(queue, slot, &queue->result);
 	queue->client->ended(queue->client, slot, &queue->result);
 }
 
@@ -174,6 +178,7 @@ static void count_completions(struct sheaf_queue *queue, uint16_t n)
 	sheaf_count_add(&queue->stats.completions.count, 1);
 	sheaf_count_add(&queue->stats.completions.tasks, n);
 	sheaf_count_add(&queue->stats.completions.by_size[n], 1);
+	SHEAF_PROBE2(bundle_complete, queue->index, n);
 }
 
 void sheaf_queue_complete_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n)
@@ -261,6 +266,8 @@ void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 		    state->deadline_ns > now_ns)
 			continue;
 		sheaf_slot_set(queue, slot, SHEAF_SLOT_QUARANTINED);
+		SHEAF_PROBE4(task_timeout, queue->index, slot, state->opcode,
+			     now_ns - state->deadline_ns + queue->timeout_ns);
 		sheaf_count_add(&queue->stats.timeouts, 1);
 		sheaf_count_add(&queue->stats.quarantined, 1);
 		sheaf_warning("controller %s: the task in slot %u was not completed within %u ms",

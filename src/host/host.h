@@ -9,6 +9,7 @@
 #ifndef SHEAF_HOST_H
 #define SHEAF_HOST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,6 +51,8 @@ struct sheaf_host {
 	uint32_t *hba_ids; /* per slot, from map_hba_data */
 	struct sheaf_slot_state *slot_states; /* per slot */
 	struct sheaf_queue **queues;
+	_Atomic bool traced;	 /* somebody reads .sheaf/record; see trace_reader.c */
+	uint32_t trace_sessions; /* that one's */
 };
 
 /**

@@ -45,7 +45,8 @@ int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_que
 	queue->free_slots = calloc(host->slots, sizeof(*queue->free_slots));
 	queue->gathered = calloc(host->slots, sizeof(*queue->gathered));
 	queue->lanes = calloc(host->workers + 1, sizeof(*queue->lanes));
-	if (!queue->free_slots || !queue->gathered || !queue->lanes)
+	if (!queue->free_slots || !queue->gathered || !queue->lanes ||
+	    sheaf_tracer_init(&queue->tracer, host->slots) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
 		queue->free_slots[i] = (uint16_t)(queue->first_slot + n - 1 - i);
@@ -69,6 +70,7 @@ void sheaf_queue_free(struct sheaf_queue *queue)
 {
 	if (!queue)
 		return;
+	sheaf_tracer_deinit(&queue->tracer);
 	free(queue->free_slots);
 	free(queue->gathered);
 	free(queue->lanes);
@@ -189,6 +191,7 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
 	state->requested = task->requested_transfer_count;
 	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
+	state->opcode = task->command_descriptor_block[0];
 	task->controller_task_identifier = state->identifier;
 	task->task_tag_identifier = state->identifier;
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
@@ -196,6 +199,8 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	sheaf_count_add(&queue->stats.started, 1);
 	sheaf_count_add(&queue->stats.in_flight, 1);
 	arm_tick(queue);
+	if (sheaf_probe_wanted(task_start))
+		sheaf_trace_started(queue, slot);
 }
 
 void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
@@ -204,14 +209,28 @@ void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
 	sheaf_queue_start(queue, slot);
 }
 
-static void count_bundle(struct sheaf_queue *queue, uint16_t n)
+/* When tasks are handed over: in the turn in which they were started. */
+struct hand_over {
+	uint64_t start_ns, deadline_ns;
+};
+
+/* The tasks in @slots are about to be handed over to @worker; fused: 0. */
+static void count_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n,
+			 uint32_t worker, const struct hand_over *when)
 {
+	uint64_t bundle = sheaf_count_get(&queue->stats.requests.count);
+
+	if (sheaf_trace_is_on(&queue->tracer))
+		sheaf_trace_submit(queue, slots, n,
+				   queue->host->workers ? (uint8_t)worker : SHEAF_RECORD_FUSED,
+				   bundle, when->start_ns);
+	SHEAF_PROBE4(bundle_submit, queue->index, worker, n, bundle);
 	sheaf_count_add(&queue->stats.requests.count, 1);
 	sheaf_count_add(&queue->stats.requests.tasks, n);
 	sheaf_count_add(&queue->stats.requests.by_size[n], 1);
 }
 
-/* The worker with the least to do; the first of equals, so that little load wakes one worker only. */
+/* The worker with the least to do, 0 if fused; the first of equals, so that little load wakes one worker only. */
 static uint32_t pick_worker(const struct sheaf_queue *queue)
 {
 	uint32_t best = 0;
@@ -238,11 +257,6 @@ static void ring_if_asleep(struct sheaf_queue *queue, struct sheaf_queue_lane *l
 	sheaf_count_add(&queue->stats.doorbells, 1);
 }
 
-/* When tasks are handed over: in the turn in which they were started. */
-struct hand_over {
-	uint64_t start_ns, deadline_ns;
-};
-
 static struct hand_over hand_over_now(struct sheaf_queue *queue)
 {
 	uint64_t now_ns = sheaf_loop_now(queue->loop);
@@ -267,16 +281,15 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 {
 	struct sheaf_queue_lane *lane = NULL;
 	struct hand_over when = hand_over_now(queue);
-	uint32_t worker = 0;
+	uint32_t worker = pick_worker(queue);
 
+	count_bundle(queue, slots, n, worker, &when);
 	for (uint16_t i = 0; i < n; i++)
 		hand_over(queue, slots[i], &when);
-	count_bundle(queue, n);
 	if (queue->host->workers == 0) {
 		queue->port.bundle(queue->port.arg, slots, n);
 		return;
 	}
-	worker = pick_worker(queue);
 	lane = &queue->lanes[worker];
 	for (uint16_t i = 0; i < n; i++)
 		sheaf_slot_state(queue, slots[i])->worker = worker;
@@ -293,9 +306,10 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct hand_over *when)
 {
 	struct sheaf_task task = queue->host->view.commands[slot];
+	uint32_t worker = pick_worker(queue);
 
+	count_bundle(queue, &slot, 1, worker, when);
 	hand_over(queue, slot, when);
-	count_bundle(queue, 1);
 	if (queue->host->workers == 0) {
 		enum sheaf_service_response r = queue->port.single(queue->port.arg, &task, slot);
 
@@ -303,7 +317,6 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct h
 			sheaf_queue_refused(queue, slot);
 		return;
 	}
-	uint32_t worker = pick_worker(queue);
 	struct sheaf_queue_lane *lane = &queue->lanes[worker];
 
 	sheaf_slot_state(queue, slot)->worker = worker;

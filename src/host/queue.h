@@ -33,6 +33,7 @@
 
 #include "host/host.h"
 #include "host/observe.h"
+#include "host/trace.h"
 #include "loop/loop.h"
 #include "seam/port.h"
 
@@ -102,6 +103,7 @@ struct sheaf_slot_state {
 	uint32_t generation;
 	uint32_t worker; /* whose lane it went to */
 	uint8_t command; /* enum sheaf_command */
+	uint8_t opcode;	 /* of its last task, for who looks in */
 	/* QUARANTINED: what of the two that end it has happened. */
 	bool returned; /* the controller gave it back */
 	bool put;      /* the client is done with it */
@@ -137,6 +139,7 @@ struct sheaf_queue {
 	struct sheaf_op tick;
 	struct sheaf_loop_hook hook;
 	struct sheaf_result result; /* the one being delivered */
+	struct sheaf_tracer tracer;
 	struct sheaf_queue_stats stats;
 	struct sheaf_observe observe;
 };

@@ -75,6 +75,9 @@ offers_just ":files" mount --io uring "$tmp"
 offers_just ":files" mount --pidfile=
 offers_just ":files" mount -- --
 offers_just ":directories" attach image ""
+offers_just ":files" record mnt ""
+offers_just ":files" replay --to=
+offers_just "--speed=full" replay --speed=f
 offers_just "" create image ""
 offers_just "" nosuch ""
 
