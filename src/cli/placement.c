@@ -140,7 +140,8 @@ void sheaf_placement_turn(struct sheaf_placement *placement, struct sheaf_fuse_q
 	company = look_around(placement, fq->queue, &first);
 	if (!over_uring)
 		pause_or_resume(placement, fq,
-				peak == SHALLOW && company == ONE_SUBMITTER && first != fq->queue->index,
+				peak == SHALLOW && company == ONE_SUBMITTER && first != fq->queue->index &&
+					fq->queue->slot_count > 1,
 				peak > SHALLOW);
 	if (peak != SHALLOW && peak < DEEP)
 		return;

@@ -21,11 +21,6 @@
 /* A loop that was not still so often has a ring that never is, or is not idle. */
 #define TRIES_MAX 16
 
-static uint64_t tasks_started(const struct sheaf_trim *trim)
-{
-	return sheaf_count_get(&trim->fq->queue->stats.started);
-}
-
 static void arm(struct sheaf_trim *trim, uint64_t ns)
 {
 	sheaf_loop_timer(trim->fq->loop, &trim->timer, ns);
@@ -107,7 +102,7 @@ static void come_to_rest(struct sheaf_trim *trim)
 static void watch(struct sheaf_trim *trim)
 {
 	trim->state = SHEAF_TRIM_WATCHING;
-	trim->started = tasks_started(trim);
+	trim->started = sheaf_trim_activity(trim);
 	arm(trim, PERIOD_NS);
 }
 
@@ -136,7 +131,7 @@ static void timer_done(struct sheaf_op *op, int result)
 		(struct sheaf_trim *)((char *)op - offsetof(struct sheaf_trim, timer));
 
 	(void)result;
-	if (tasks_started(trim) != trim->started || trim->fq->active) {
+	if (sheaf_trim_activity(trim) != trim->started || trim->fq->active) {
 		watch(trim);
 		return;
 	}
@@ -167,7 +162,7 @@ void sheaf_trim_init(struct sheaf_trim *trim, struct sheaf_trim_group *group,
 		.timer.done = timer_done,
 		.call.done = stores_trimmed,
 	};
-	trim->started = tasks_started(trim);
+	trim->started = sheaf_trim_activity(trim);
 }
 
 void sheaf_trim_wake(struct sheaf_trim *trim)

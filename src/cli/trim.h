@@ -56,11 +56,18 @@ void sheaf_trim_init(struct sheaf_trim *trim, struct sheaf_trim_group *group,
 		     struct sheaf_fuse_queue *fq);
 void sheaf_trim_wake(struct sheaf_trim *trim);
 
+/* Tasks, and slots that came from other loops: both leave memory behind. */
+static inline uint64_t sheaf_trim_activity(const struct sheaf_trim *trim)
+{
+	return sheaf_count_get(&trim->fq->queue->stats.started) +
+	       sheaf_count_get(&trim->fq->handover.taken);
+}
+
 /** After each turn. Thread: the loop's. */
 static inline void sheaf_trim_turn(struct sheaf_trim *trim)
 {
 	if (trim->state == SHEAF_TRIM_AT_REST &&
-	    sheaf_count_get(&trim->fq->queue->stats.started) != trim->started)
+	    sheaf_trim_activity(trim) != trim->started)
 		sheaf_trim_wake(trim);
 }
 

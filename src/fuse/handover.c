@@ -56,6 +56,11 @@ static uint32_t load_at(const struct sheaf_handover *h, uint64_t now_ns)
 	return at + STALE_NS < now_ns ? 0 : get_load(h);
 }
 
+static bool has_mail(const struct sheaf_fuse_queue *fq)
+{
+	return atomic_load_explicit(&fq->handover.any, memory_order_relaxed);
+}
+
 struct sheaf_fuse_queue *sheaf_handover_target(struct sheaf_fuse_queue *fq,
 					       struct sheaf_fuse_queue *home, size_t bytes)
 {
@@ -64,14 +69,15 @@ struct sheaf_fuse_queue *sheaf_handover_target(struct sheaf_fuse_queue *fq,
 	struct sheaf_fuse_queue *least = fq;
 	uint32_t own = get_load(&fq->handover), lowest = own;
 
-	if (fq->queue->host->workers)
+	if (fq->queue->host->workers || atomic_load_explicit(&fuse->ended, memory_order_relaxed))
 		return fq;
+	/* Who has not taken what it was given last gets no CPU: answers would wait there. */
 	if (bytes < LONG_BYTES)
-		return home;
+		return home != fq && has_mail(home) ? fq : home;
 	for (unsigned i = 0; i < fuse->queue_count; i++) {
 		uint32_t load = load_at(&fuse->queues[i]->handover, now_ns);
 
-		if (fuse->queues[i] != fq && load < lowest) {
+		if (fuse->queues[i] != fq && load < lowest && !has_mail(fuse->queues[i])) {
 			lowest = load;
 			least = fuse->queues[i];
 		}

@@ -69,7 +69,9 @@ static void take_back(struct sheaf_queue *queue, uint16_t slot)
 
 void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot)
 {
-	if (sheaf_slot_state(queue, slot)->owner != SHEAF_SLOT_CONTROLLER) {
+	/* Completed inline, its slot may even be another queue's by now. */
+	if (!sheaf_queue_owns(queue, slot) ||
+	    sheaf_slot_state(queue, slot)->owner != SHEAF_SLOT_CONTROLLER) {
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_OWNER); /* completed and refused */
 		return;
 	}

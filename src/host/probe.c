@@ -17,6 +17,7 @@
 struct probe {
 	struct sheaf_queue_client client;
 	struct sheaf_queue *queue;
+	uint16_t slot; /* of the command */
 	bool ended;
 	struct sheaf_result result;
 	uint8_t data[PROBE_DATA_BYTES];
@@ -27,6 +28,8 @@ static void probe_ended(struct sheaf_queue_client *client, uint16_t slot,
 {
 	struct probe *p = (struct probe *)((char *)client - offsetof(struct probe, client));
 
+	if (slot != p->slot)
+		return; /* a request that came while the connection ends; its answer is the kernel's */
 	p->result = *result;
 	if (!result->quarantined) {
 		uint64_t n = sheaf_min64(result->bytes_transferred, sizeof(p->data));
@@ -63,6 +66,7 @@ static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t
 	task->command_size = cdb_length;
 	task->transfer_direction = data_length ? SHEAF_TRANSFER_FROM_TARGET : SHEAF_TRANSFER_NONE;
 	task->requested_transfer_count = data_length;
+	p->slot = (uint16_t)slot;
 	p->ended = false;
 	memset(p->data, 0, sizeof(p->data));
 	sheaf_queue_start(p->queue, (uint16_t)slot);
