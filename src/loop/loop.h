@@ -127,6 +127,8 @@ void sheaf_loop_wake(struct sheaf_loop *loop);
 int sheaf_loop_doorbell_fd(const struct sheaf_loop *loop);
 /** Ring @doorbell_fd of another loop as an entry of this loop's next submission. */
 void sheaf_loop_ring_doorbell(struct sheaf_loop *loop, int doorbell_fd);
+/** Ring it now, by a system call of its own: for a call that stands alone, as all do in single-task mode. */
+void sheaf_loop_ring_doorbell_now(struct sheaf_loop *loop, int doorbell_fd);
 
 /* Start operations. op->done is set; all else is filled in here. iov and data stay the caller's and must
  * outlive the operation. rwf: RWF_DSYNC or 0. offset -1: none (devices). */

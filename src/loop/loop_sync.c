@@ -150,18 +150,6 @@ static int submit(struct sheaf_loop *loop, bool may_sleep)
 	return 0;
 }
 
-static void ring_doorbell(struct sheaf_loop *loop, int doorbell_fd)
-{
-	static const uint64_t one = 1;
-	ssize_t n;
-
-	do {
-		sheaf_count_add(&loop->stats.other_calls, 1);
-		n = write(doorbell_fd, &one, sizeof(one));
-	} while (n < 0 && errno == EINTR);
-	/* EAGAIN: the counter is at its end, so it is readable: rung. */
-}
-
 /* All system calls are made by submit(). */
 static bool is_still(const struct sheaf_loop *loop)
 {
@@ -174,6 +162,6 @@ const struct sheaf_loop_backend sheaf_loop_backend_sync = {
 	.deinit = deinit,
 	.claim = claim,
 	.submit = submit,
-	.ring_doorbell = ring_doorbell,
+	.ring_doorbell = sheaf_loop_write_doorbell,
 	.is_still = is_still,
 };

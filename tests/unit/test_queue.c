@@ -1198,9 +1198,25 @@ START_TEST(tasks_go_to_the_worker_with_the_least_to_do)
 }
 END_TEST
 
+/* In single-task mode nothing is said of the next task, so each call wakes by itself. */
+START_TEST(single_task_mode_rings_a_doorbell_a_call)
+{
+	uint16_t a[SHEAF_BUNDLE_MAX];
+
+	open_pool(SINGLE);
+	start(), start(), start();
+	sheaf_queue_flush(queue);
+	ck_assert_uint_eq(stat(doorbells), 3);
+	ck_assert_int_eq(far_take(0, a), 1);
+	ck_assert_int_eq(far_take(1, a), 1);
+	ck_assert_int_eq(far_take(0, a), 1);
+	close_queue();
+}
+END_TEST
+
 START_TEST(doorbell_is_rung_for_a_worker_that_sleeps_only)
 {
-	open_pool(_i);
+	open_pool(BUNDLED);
 	start_and_flush();
 	ck_assert_uint_eq(stat(doorbells), 0);
 	ck_assert(!sheaf_ring_may_sleep(&far[0].request)); /* there is something */
@@ -1293,7 +1309,8 @@ int main(void)
 	both(handed_over_slot_is_poisoned_in_the_hosts_view);
 	both(whatever_comes_each_task_ends_once);
 	both(tasks_go_to_the_worker_with_the_least_to_do);
-	both(doorbell_is_rung_for_a_worker_that_sleeps_only);
+	tcase_add_test(tc, doorbell_is_rung_for_a_worker_that_sleeps_only);
+	tcase_add_test(tc, single_task_mode_rings_a_doorbell_a_call);
 	tcase_add_test(tc, bad_entry_of_a_lane_is_counted_and_the_next_one_comes);
 	both(ring_index_that_cannot_be_is_counted_and_tasks_end_by_their_deadline);
 	tcase_set_timeout(tc, 60);
