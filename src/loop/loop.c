@@ -513,7 +513,7 @@ void sheaf_loop_timer(struct sheaf_loop *loop, struct sheaf_op *op, uint64_t ns)
 	*at = op;
 }
 
-void sheaf_loop_cancel(struct sheaf_loop *loop, const struct sheaf_op *op)
+void sheaf_loop_cancel(struct sheaf_loop *loop, struct sheaf_op *op)
 {
 	own(loop);
 	if (loop->backend->cancel)

@@ -158,9 +158,9 @@ void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(v
 		     void *arg);
 /**
  * sheaf_loop_cancel() - take @op back, a read that waits: it ends with -ECANCELED, or with what it got
- * A wish: a read that has not been submitted yet, that a kernel thread runs, or of the sync back end goes on.
+ * A wish: a read that has not been submitted yet, or that a kernel thread runs, goes on.
  */
-void sheaf_loop_cancel(struct sheaf_loop *loop, const struct sheaf_op *op);
+void sheaf_loop_cancel(struct sheaf_loop *loop, struct sheaf_op *op);
 /** The work is done already: done(op, result) later in this turn. */
 void sheaf_loop_ready(struct sheaf_loop *loop, struct sheaf_op *op, int result);
 

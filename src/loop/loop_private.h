@@ -44,7 +44,7 @@ struct sheaf_loop_backend {
 	int (*submit)(struct sheaf_loop *loop, bool may_sleep);
 	void (*ring_doorbell)(struct sheaf_loop *loop, int doorbell_fd);
 	/* Optional. */
-	void (*cancel)(struct sheaf_loop *loop, const struct sheaf_op *op);
+	void (*cancel)(struct sheaf_loop *loop, struct sheaf_op *op);
 	/* Nothing waits to be submitted or reaped, and nothing comes before the next submit(). */
 	bool (*is_still)(const struct sheaf_loop *loop);
 	/* Of late, files' operations took longer than their submission. Optional. */

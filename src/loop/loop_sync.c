@@ -150,6 +150,30 @@ static int submit(struct sheaf_loop *loop, bool may_sleep)
 	return 0;
 }
 
+static bool take_out(struct sheaf_op_list *list, const struct sheaf_op *op)
+{
+	struct sheaf_op_list before = sheaf_op_list_take(list);
+	struct sheaf_op *at;
+	bool found = false;
+
+	while ((at = sheaf_op_list_pop(&before))) {
+		if (at == op)
+			found = true;
+		else
+			sheaf_op_list_append(list, at);
+	}
+	return found;
+}
+
+/* Only what waits in the poll set: all else is done already, or will be in this turn. */
+static void cancel(struct sheaf_loop *loop, struct sheaf_op *op)
+{
+	if (!take_out(&loop->sync.waiting, op))
+		return;
+	loop->sync.waiting_count--;
+	sheaf_loop_op_ready(loop, op, -ECANCELED);
+}
+
 /* All system calls are made by submit(). */
 static bool is_still(const struct sheaf_loop *loop)
 {
@@ -163,5 +187,6 @@ const struct sheaf_loop_backend sheaf_loop_backend_sync = {
 	.claim = claim,
 	.submit = submit,
 	.ring_doorbell = sheaf_loop_write_doorbell,
+	.cancel = cancel,
 	.is_still = is_still,
 };

@@ -449,7 +449,7 @@ static void cancel_entry(struct sheaf_loop *loop, uint64_t user_data)
 	io_uring_sqe_set_data64(sqe, 0);
 }
 
-static void cancel(struct sheaf_loop *loop, const struct sheaf_op *op)
+static void cancel(struct sheaf_loop *loop, struct sheaf_op *op)
 {
 	/* Either the poll waits, and the read goes with it (3), or the read does. */
 	if (op->code == SHEAF_OP_READV_WHEN_READY)
