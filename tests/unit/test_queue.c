@@ -18,6 +18,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "fake_controller.h"
+#include "host/probe.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -45,6 +46,7 @@ static struct client {
 	unsigned slot_free_calls;
 	unsigned restarts;	/* so many ended tasks are followed by another one at once */
 	bool keeps;		/* does not put() */
+	bool gives_away;	/* nor this: the slot goes to another queue */
 	bool overwrites;	/* spoils the shared response in ended() */
 } client;
 
@@ -87,7 +89,9 @@ static void client_ended(struct sheaf_queue_client *c, uint16_t slot,
 	}
 	client.ends[client.count].slot = slot;
 	client.ends[client.count++].result = *result;
-	if (!client.keeps)
+	if (client.gives_away)
+		sheaf_queue_give_away(queue, slot);
+	else if (!client.keeps)
 		sheaf_queue_put(queue, slot);
 	if (client.restarts && !client.keeps) {
 		client.restarts--;
@@ -788,6 +792,49 @@ START_TEST(task_that_is_completed_and_refused_ends_once)
 }
 END_TEST
 
+/* As an entry of the ring does: answered, its slot goes to another queue, and the refusal comes after that. */
+START_TEST(task_that_is_completed_and_refused_when_its_slot_has_moved_ends_once)
+{
+	open_queue(SINGLE);
+	fake.single_answer = SHEAF_TASK_COMPLETE;
+	fake.answers_inline = true;
+	client.gives_away = true;
+	uint16_t slot = start_and_flush();
+
+	ck_assert_uint_eq(client.count, 1);
+	ck_assert(good(0));
+	ck_assert(!sheaf_queue_owns(queue, slot));
+	ck_assert_uint_eq(violations(SHEAF_VIOLATION_OWNER), 1);
+	ck_assert_uint_eq(stat(ended), 1);
+	ck_assert_uint_eq(stat(in_flight), 0);
+	sheaf_queue_adopt(host->queues[1], slot); /* and there it is whole */
+	sheaf_queue_attach(host->queues[1], loop, &client.client, NULL);
+	sheaf_queue_put(host->queues[1], slot);
+	sheaf_slots_check(host->queues[1]);
+	close_queue();
+}
+END_TEST
+
+/* The last flush */
+
+/* The end of a request that was in flight is not taken for the flush's, and its slot is put by nobody. */
+START_TEST(flush_does_not_take_another_tasks_end_for_its_own)
+{
+	static const struct sheaf_unit unit = { .lun = 1 };
+
+	open_queue(_i);
+	fake.another = start_and_flush();
+	fake.answers_another_first = true;
+	fake.answers_inline = true;
+	ck_assert_int_eq(sheaf_synchronize_unit(queue, &unit), 0);
+	ck_assert_uint_eq(stat(ended), 2);
+	ck_assert_uint_eq(client.count, 0);
+	ck_assert_uint_eq(queue->free_count, MINE - 1);
+	sheaf_queue_put(queue, fake.another);
+	close_queue();
+}
+END_TEST
+
 /* Rules 6 and 8: deadlines and quarantine */
 
 /* The tasks of all commands that were timed. */
@@ -1297,6 +1344,8 @@ int main(void)
 	both(identifier_is_the_hba_id_below_and_a_generation_above);
 	tcase_add_test(tc, task_that_process_parallel_task_refuses_ends_undelivered);
 	tcase_add_test(tc, task_that_is_completed_and_refused_ends_once);
+	tcase_add_test(tc, task_that_is_completed_and_refused_when_its_slot_has_moved_ends_once);
+	both(flush_does_not_take_another_tasks_end_for_its_own);
 	both(task_that_is_sent_again_is_counted_and_is_a_task_of_its_own);
 	both(task_ends_at_its_deadline_and_not_before);
 	both(task_without_a_limit_has_no_deadline);
