@@ -18,6 +18,9 @@
 #define FRONTS_AUTO_MAX 4
 /* Operations of a front loop at a time: a read, a reply and an image access a slot. */
 #define OPS_PER_SLOT 2
+/* At the end reads are taken back, which is a wish (see sheaf_loop_cancel()), so it is waited for a second and not for ever. */
+#define REST_TRIES   1000
+#define REST_WAIT_US 1000
 
 static void name_thread(const char *kind, unsigned index)
 {
@@ -63,6 +66,20 @@ static void final_sync(struct sheaf_engine *engine, struct sheaf_queue *queue)
 	}
 }
 
+/* What was answered in the last turn is sent, and no read of /dev/fuse holds a slot any more. 0 or -errno: the loop is broken. */
+static int come_to_rest(struct sheaf_engine_loop *f)
+{
+	int r = sheaf_loop_turn(f->loop, false);
+
+	sheaf_transport_pause(f->fq);
+	for (unsigned tries = 0; r == 0 && f->fq->reads_out > 0 && tries < REST_TRIES; tries++) {
+		r = sheaf_loop_turn(f->loop, false);
+		if (tries > 0)
+			usleep(REST_WAIT_US);
+	}
+	return r;
+}
+
 static void *front_main(void *arg)
 {
 	struct sheaf_engine_loop *f = arg;
@@ -91,6 +108,8 @@ static void *front_main(void *arg)
 		sheaf_placement_turn(&placement, f->fq);
 		sheaf_priority_turn(&priority, f->loop);
 	}
+	if (r == 0)
+		r = come_to_rest(f);
 	sheaf_priority_finish(&priority);
 	if (r < 0) {
 		sheaf_error("front loop %u: %s", f->index, strerror(-r));
@@ -282,6 +301,7 @@ int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_opt
 	sem_init(&engine->probed, 0, 0);
 	sem_init(&engine->go, 0, 0);
 	choose_counts(engine);
+	sheaf_placement_group_init(&engine->placement_group);
 	sheaf_trim_group_init(&engine->trim_group, images, engine->front_count);
 	pthread_barrier_init(&engine->drained, NULL, engine->front_count);
 	r = sheaf_loop_probe(options->io, &engine->io_reason);

@@ -15,6 +15,15 @@
 #define OTHERS_PART 4
 
 #define MIXED -1
+#define NO_CPU -1
+
+void sheaf_placement_group_init(struct sheaf_placement_group *group)
+{
+	for (unsigned i = 0; i < SHEAF_QUEUES_MAX; i++) {
+		atomic_init(&group->submitters[i], 0);
+		atomic_init(&group->cpus[i], NO_CPU);
+	}
+}
 
 void sheaf_placement_init(struct sheaf_placement *placement, struct sheaf_placement_group *group)
 {
@@ -95,20 +104,20 @@ static enum company look_around(struct sheaf_placement *placement, const struct 
  */
 static int agree(struct sheaf_placement_group *group, uint32_t index, uint32_t first, int cpu)
 {
-	_Atomic int *agreed = &group->cpus[first];
+	int agreed;
 
-	if (first != index)
-		return atomic_load_explicit(agreed, memory_order_relaxed);
-	atomic_store_explicit(agreed, cpu, memory_order_relaxed);
-	return cpu;
+	atomic_store_explicit(&group->cpus[index], cpu, memory_order_relaxed);
+	agreed = atomic_load_explicit(&group->cpus[first], memory_order_relaxed);
+	return agreed == NO_CPU ? cpu : agreed;
 }
 
 /*
  * Over /dev/fuse each request wakes a loop of each clone, of which one gets it; at depth 1, beside their submitter, the vain switch
- * to the other is a third of a request's time. So one loop reads alone while there is one submitter with one request at a time.
+ * to the other is a third of a request's time. So one loop reads alone while there is one submitter with one request at a time;
+ * with @more work than that the others read again.
  */
 static void pause_or_resume(struct sheaf_placement *placement, struct sheaf_fuse_queue *fq,
-			    bool one_too_many, bool deeper)
+			    bool one_too_many, bool more)
 {
 	const struct sheaf_fuse *fuse = fq->fuse;
 
@@ -117,14 +126,14 @@ static void pause_or_resume(struct sheaf_placement *placement, struct sheaf_fuse
 		placement->shallow_looks = 0;
 		sheaf_transport_pause(fq);
 	}
-	for (unsigned i = 0; deeper && i < fuse->queue_count; i++)
+	for (unsigned i = 0; more && i < fuse->queue_count; i++)
 		if (fuse->queues[i] != fq)
 			sheaf_transport_resume(fuse->queues[i]);
 }
 
 void sheaf_placement_turn(struct sheaf_placement *placement, struct sheaf_fuse_queue *fq)
 {
-	bool over_uring = fq->fuse->over_uring;
+	bool over_uring = fq->fuse->over_uring, mixed;
 	unsigned peak = fq->active_peak;
 	enum company company;
 	uint32_t first;
@@ -137,17 +146,19 @@ void sheaf_placement_turn(struct sheaf_placement *placement, struct sheaf_fuse_q
 		return;
 	placement->turns = 0;
 	fq->active_peak = fq->active;
+	mixed = placement->submitter == MIXED;
 	company = look_around(placement, fq->queue, &first);
 	if (!over_uring)
 		pause_or_resume(placement, fq,
 				peak == SHALLOW && company == ONE_SUBMITTER && first != fq->queue->index &&
 					fq->queue->slot_count > 1,
-				peak > SHALLOW);
+				peak > SHALLOW || mixed);
 	if (peak != SHALLOW && peak < DEEP)
 		return;
 	cpu = sheaf_fuse_submitter_cpu(fq);
-	if (peak == SHALLOW && company == ONE_SUBMITTER && !over_uring)
-		cpu = agree(placement->group, fq->queue->index, first, cpu);
+	if (peak == SHALLOW && !over_uring)
+		cpu = agree(placement->group, fq->queue->index,
+			    company == ONE_SUBMITTER ? first : fq->queue->index, cpu);
 	/* Over /dev/fuse any loop may take any request, so none has submitters of its own. */
 	if (peak == SHALLOW || (company == SEVERAL_SUBMITTERS && over_uring))
 		move(placement, fq->loop, cpu, false);

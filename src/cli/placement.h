@@ -22,9 +22,12 @@
 struct sheaf_placement_group {
 	/* The thread that submitted all that came to a loop between its last two looks; 0: none, or several. */
 	_Atomic int32_t submitters[SHEAF_QUEUES_MAX];
-	/* Where a loop goes, for those that go where it goes. */
+	/* Where a loop's submitter was last, for those that go where it goes; NO_CPU: it has not looked yet. */
 	_Atomic int cpus[SHEAF_QUEUES_MAX];
 };
+
+/** Before the loops run. */
+void sheaf_placement_group_init(struct sheaf_placement_group *group);
 
 struct sheaf_placement {
 	struct sheaf_placement_group *group;

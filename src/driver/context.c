@@ -192,10 +192,13 @@ void sheaf_parallel_task_completion(struct sheaf_context *context, sheaf_action 
 		return;
 	}
 	sheaf_view_give(context->view, action);
-	if (sheaf_ring_push_response(&lane->lane.completion, action, response) < 0)
+	if (sheaf_ring_push_response(&lane->lane.completion, action, response) < 0) {
 		sheaf_count_add(&context->refused, 1);
-	else
-		ring_if_asleep(context, lane);
+		return;
+	}
+	/* Each call by itself, as the one before it. */
+	sheaf_loop_ring_doorbell_now(context->loop, lane->doorbell_fd);
+	sheaf_count_add(&context->doorbells, 1);
 }
 
 struct sheaf_loop *sheaf_context_loop(struct sheaf_context *context)

@@ -154,7 +154,10 @@ static void read_done(struct sheaf_op *op, int result)
 	request->reads = false;
 	if (result == -ECANCELED && request->taken_back)
 		result = -EAGAIN;
-	if (result >= 0) {
+	if (result >= 0 && atomic_load_explicit(&fq->fuse->ended, memory_order_relaxed)) {
+		/* Not served: the last flush would miss it. The kernel ends it with the connection. */
+		sheaf_queue_put(fq->queue, request->slot);
+	} else if (result >= 0) {
 		dispatch(request, (size_t)result);
 	} else {
 		fq->reads_failed++;

@@ -37,7 +37,8 @@ struct sheaf_fuse_ring {
 	struct sheaf_uring_headers *headers;
 	uint8_t *window;
 	size_t window_bytes;
-	struct sheaf_ring_entry *waiting;
+	struct sheaf_ring_entry *waiting; /* answered, but for a slot to go on with */
+	bool serving_waiting;
 };
 
 unsigned sheaf_fuse_ring_spares(unsigned slots)
@@ -143,7 +144,9 @@ static void command_done(struct sheaf_op *op, int result)
 
 	if (result == 0) {
 		entry->registered = true;
-		dispatch(entry);
+		/* What comes after the end is not served: the last flush would miss it. The kernel ends it with the connection. */
+		if (!atomic_load_explicit(&fq->fuse->ended, memory_order_relaxed))
+			dispatch(entry);
 		return;
 	}
 	/* The connection is gone, or goes: each entry comes back once. All else is a refusal. */
@@ -271,6 +274,9 @@ static void slot_free(struct sheaf_queue_client *client)
 					    offsetof(struct sheaf_fuse_queue, client));
 	struct sheaf_ring_entry **link = &fq->ring->waiting;
 
+	if (fq->ring->serving_waiting) /* a slot that rebind() took in vain */
+		return;
+	fq->ring->serving_waiting = true;
 	while (*link) {
 		struct sheaf_ring_entry *entry = *link;
 
@@ -281,6 +287,7 @@ static void slot_free(struct sheaf_queue_client *client)
 		*link = entry->next_waiting;
 		commit(entry, entry->waiting_error, 0);
 	}
+	fq->ring->serving_waiting = false;
 }
 
 /* Making them */

@@ -302,7 +302,7 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 	ring_if_asleep(queue, lane);
 }
 
-/* Single-task mode: by value, one call a task. */
+/* Single-task mode: by value, one call a task; through a lane with a doorbell a call, as nobody knows of the next. */
 static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct hand_over *when)
 {
 	struct sheaf_task task = queue->host->view.commands[slot];
@@ -325,7 +325,8 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct h
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
 		return;
 	}
-	ring_if_asleep(queue, lane);
+	sheaf_loop_ring_doorbell_now(queue->loop, lane->doorbell_fd);
+	sheaf_count_add(&queue->stats.doorbells, 1);
 }
 
 bool sheaf_queue_flush(struct sheaf_queue *queue)

@@ -127,6 +127,8 @@ void sheaf_loop_wake(struct sheaf_loop *loop);
 int sheaf_loop_doorbell_fd(const struct sheaf_loop *loop);
 /** Ring @doorbell_fd of another loop as an entry of this loop's next submission. */
 void sheaf_loop_ring_doorbell(struct sheaf_loop *loop, int doorbell_fd);
+/** Ring it now, by a system call of its own: for a call that stands alone, as all do in single-task mode. */
+void sheaf_loop_ring_doorbell_now(struct sheaf_loop *loop, int doorbell_fd);
 
 /* Start operations. op->done is set; all else is filled in here. iov and data stay the caller's and must
  * outlive the operation. rwf: RWF_DSYNC or 0. offset -1: none (devices). */
@@ -156,9 +158,9 @@ void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(v
 		     void *arg);
 /**
  * sheaf_loop_cancel() - take @op back, a read that waits: it ends with -ECANCELED, or with what it got
- * A wish: a read that has not been submitted yet, that a kernel thread runs, or of the sync back end goes on.
+ * A wish: a read that has not been submitted yet, or that a kernel thread runs, goes on.
  */
-void sheaf_loop_cancel(struct sheaf_loop *loop, const struct sheaf_op *op);
+void sheaf_loop_cancel(struct sheaf_loop *loop, struct sheaf_op *op);
 /** The work is done already: done(op, result) later in this turn. */
 void sheaf_loop_ready(struct sheaf_loop *loop, struct sheaf_op *op, int result);
 

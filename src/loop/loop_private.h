@@ -44,7 +44,7 @@ struct sheaf_loop_backend {
 	int (*submit)(struct sheaf_loop *loop, bool may_sleep);
 	void (*ring_doorbell)(struct sheaf_loop *loop, int doorbell_fd);
 	/* Optional. */
-	void (*cancel)(struct sheaf_loop *loop, const struct sheaf_op *op);
+	void (*cancel)(struct sheaf_loop *loop, struct sheaf_op *op);
 	/* Nothing waits to be submitted or reaped, and nothing comes before the next submit(). */
 	bool (*is_still)(const struct sheaf_loop *loop);
 	/* Of late, files' operations took longer than their submission. Optional. */
@@ -113,6 +113,9 @@ static inline void sheaf_loop_op_ready(struct sheaf_loop *loop, struct sheaf_op 
 
 /* For the back ends: hand @op to the helper pool. Its result may be here at once when there is no thread to be had. */
 void sheaf_loop_op_help(struct sheaf_loop *loop, struct sheaf_op *op);
+
+/* For the back ends: ring a doorbell by a call. */
+void sheaf_loop_write_doorbell(struct sheaf_loop *loop, int doorbell_fd);
 
 /* True if there is a timer; *ret_left is the time from now to it, or zero. */
 bool sheaf_loop_time_left(const struct sheaf_loop *loop, struct timespec *ret_left);

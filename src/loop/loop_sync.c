@@ -150,16 +150,28 @@ static int submit(struct sheaf_loop *loop, bool may_sleep)
 	return 0;
 }
 
-static void ring_doorbell(struct sheaf_loop *loop, int doorbell_fd)
+static bool take_out(struct sheaf_op_list *list, const struct sheaf_op *op)
 {
-	static const uint64_t one = 1;
-	ssize_t n;
+	struct sheaf_op_list before = sheaf_op_list_take(list);
+	struct sheaf_op *at;
+	bool found = false;
 
-	do {
-		sheaf_count_add(&loop->stats.other_calls, 1);
-		n = write(doorbell_fd, &one, sizeof(one));
-	} while (n < 0 && errno == EINTR);
-	/* EAGAIN: the counter is at its end, so it is readable: rung. */
+	while ((at = sheaf_op_list_pop(&before))) {
+		if (at == op)
+			found = true;
+		else
+			sheaf_op_list_append(list, at);
+	}
+	return found;
+}
+
+/* Only what waits in the poll set: all else is done already, or will be in this turn. */
+static void cancel(struct sheaf_loop *loop, struct sheaf_op *op)
+{
+	if (!take_out(&loop->sync.waiting, op))
+		return;
+	loop->sync.waiting_count--;
+	sheaf_loop_op_ready(loop, op, -ECANCELED);
 }
 
 /* All system calls are made by submit(). */
@@ -174,6 +186,7 @@ const struct sheaf_loop_backend sheaf_loop_backend_sync = {
 	.deinit = deinit,
 	.claim = claim,
 	.submit = submit,
-	.ring_doorbell = ring_doorbell,
+	.ring_doorbell = sheaf_loop_write_doorbell,
+	.cancel = cancel,
 	.is_still = is_still,
 };

@@ -428,7 +428,6 @@ static void ring_doorbell(struct sheaf_loop *loop, int doorbell_fd)
 {
 	static const uint64_t one = 1;
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->uring.ring);
-	ssize_t n;
 
 	if (sqe) {
 		io_uring_prep_write(sqe, doorbell_fd, &one, sizeof(one), UINT64_MAX);
@@ -436,11 +435,7 @@ static void ring_doorbell(struct sheaf_loop *loop, int doorbell_fd)
 		io_uring_sqe_set_data64(sqe, 0);
 		return;
 	}
-	/* Full of doorbells; handlers do not submit. */
-	sheaf_count_add(&loop->stats.other_calls, 1);
-	do {
-		n = write(doorbell_fd, &one, sizeof(one));
-	} while (n < 0 && errno == EINTR);
+	sheaf_loop_write_doorbell(loop, doorbell_fd); /* full of doorbells; handlers do not submit */
 }
 
 static void cancel_entry(struct sheaf_loop *loop, uint64_t user_data)
@@ -454,7 +449,7 @@ static void cancel_entry(struct sheaf_loop *loop, uint64_t user_data)
 	io_uring_sqe_set_data64(sqe, 0);
 }
 
-static void cancel(struct sheaf_loop *loop, const struct sheaf_op *op)
+static void cancel(struct sheaf_loop *loop, struct sheaf_op *op)
 {
 	/* Either the poll waits, and the read goes with it (3), or the read does. */
 	if (op->code == SHEAF_OP_READV_WHEN_READY)

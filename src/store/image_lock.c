@@ -10,11 +10,15 @@
  * Lock first, look second: of two who come at the same time at least one sees the other.
  *
  * OFD locks belong to the open file description: they survive fork(), and go with the last close. The price is that
- * the kernel does not say whose a lock is; find_holder() looks for it in /proc, for the message only.
+ * the kernel does not say whose a lock is; find_holder() looks for it in /proc.
+ *
+ * A server that was killed is gone before its lock is: io_uring lets go of its files by work that the kernel does later. So when no
+ * process is found that has the lock, it is asked for again for a while.
  */
 #include "store/image_lock.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <ctype.h>
@@ -26,6 +30,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* How long a lock is waited for that no process has. A kernel that is busy takes some ten milliseconds. */
+#define GONE_WAIT_NS  UINT64_C(3000000000)
+#define GONE_LOOK_US 10000
 
 #define PERMISSION_BASE 100
 #define DENIED_BASE	200
@@ -173,29 +181,37 @@ static struct holder find_holder(int fd)
 	return holder;
 }
 
-static void report_in_use(int fd, const char *path, bool write, pid_t known_pid)
+static void report_in_use(const char *path, bool write, struct holder *holder)
 {
-	struct holder holder = { .pid = known_pid };
 	const char *advice = write ? "unmount it there first, or serve it read-only at both places"
 				   : "unmount it there first, or serve it read-only there too";
 
-	if (known_pid <= 0)
-		holder = find_holder(fd);
-	if (!holder.pid) {
+	if (!holder->pid) {
 		sheaf_error(
 			"%s: served already, by another process (qemu-img sees the same lock); %s",
 			path, advice);
 		return;
 	}
-	read_name(holder.pid, holder.name);
-	sheaf_error("%s: served already, by pid %ld (%s); %s", path, holder.pid,
-		    holder.name[0] ? holder.name : "unknown", advice);
+	read_name(holder->pid, holder->name);
+	sheaf_error("%s: served already, by pid %ld (%s); %s", path, holder->pid,
+		    holder->name[0] ? holder->name : "unknown", advice);
 }
 
-int sheaf_image_lock(int fd, const char *path, bool write)
+static void unlock(int fd)
 {
-	unsigned permissions =
-		1u << PERMISSION_CONSISTENT_READ | (write ? 1u << PERMISSION_WRITE : 0);
+	struct flock lock = {
+		.l_type = F_UNLCK,
+		.l_whence = SEEK_SET,
+		.l_start = PERMISSION_BASE,
+		.l_len = DENIED_BASE + PERMISSIONS - PERMISSION_BASE,
+	};
+
+	fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+/* 0; -EAGAIN: another one has it, and nothing is locked; other -errno: there are no locks. *ret_holder: as far as it is known. */
+static int try_lock(int fd, unsigned permissions, struct holder *ret_holder)
+{
 	pid_t pid = -1;
 	int err;
 
@@ -207,7 +223,25 @@ int sheaf_image_lock(int fd, const char *path, bool write)
 	if (!err)
 		err = look_at_bytes(fd, PERMISSION_BASE, DENIED, &pid);
 	if (err == -EAGAIN) {
-		report_in_use(fd, path, write, pid);
+		*ret_holder = pid > 0 ? (struct holder){ .pid = pid } : find_holder(fd);
+		unlock(fd);
+	}
+	return err;
+}
+
+int sheaf_image_lock(int fd, const char *path, bool write)
+{
+	unsigned permissions =
+		1u << PERMISSION_CONSISTENT_READ | (write ? 1u << PERMISSION_WRITE : 0);
+	uint64_t give_up_ns = sheaf_clock_ns() + GONE_WAIT_NS;
+	struct holder holder = { 0 };
+	int err;
+
+	while ((err = try_lock(fd, permissions, &holder)) == -EAGAIN && !holder.pid &&
+	       sheaf_clock_ns() < give_up_ns)
+		usleep(GONE_LOOK_US);
+	if (err == -EAGAIN) {
+		report_in_use(path, write, &holder);
 		return err;
 	}
 	if (err)

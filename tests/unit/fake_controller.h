@@ -32,6 +32,8 @@ struct fake_controller {
 	bool declines;
 	bool manages_devices;
 	bool answers_inline;
+	bool answers_another_first; /* inline; once */
+	uint16_t another;
 	enum sheaf_service_response single_answer;
 	/* What came. */
 	const char *calls[FAKE_CALLS_MAX];
@@ -233,6 +235,16 @@ static inline void fake_complete(struct fake_controller *f, uint16_t slot)
 
 /* Requests */
 
+static inline void fake_answer_inline(struct fake_controller *f, uint16_t slot)
+{
+	if (f->answers_another_first) {
+		f->answers_another_first = false;
+		fake_complete(f, f->another);
+	}
+	if (f->answers_inline)
+		fake_complete(f, slot);
+}
+
 static void fake_bundle(void *arg, const uint16_t slots[], uint16_t n)
 {
 	struct fake_controller *f = arg;
@@ -242,8 +254,8 @@ static void fake_bundle(void *arg, const uint16_t slots[], uint16_t n)
 	f->bundles[f->bundle_count++].n = n;
 	for (uint16_t i = 0; i < n; i++)
 		f->tasks[slots[i]] = f->raw.commands[slots[i]];
-	for (uint16_t i = 0; i < n && f->answers_inline; i++)
-		fake_complete(f, slots[i]);
+	for (uint16_t i = 0; i < n; i++)
+		fake_answer_inline(f, slots[i]);
 }
 
 static enum sheaf_service_response fake_single(void *arg, const struct sheaf_task *task,
@@ -255,8 +267,7 @@ static enum sheaf_service_response fake_single(void *arg, const struct sheaf_tas
 	f->bundles[f->bundle_count].slots[0] = (uint16_t)action;
 	f->bundles[f->bundle_count++].n = 1;
 	f->tasks[action] = *task;
-	if (f->answers_inline)
-		fake_complete(f, (uint16_t)action);
+	fake_answer_inline(f, (uint16_t)action);
 	return f->single_answer;
 }
 

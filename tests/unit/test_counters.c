@@ -434,14 +434,20 @@ START_TEST(fused_burst_takes_one_turn_and_no_system_call)
 END_TEST
 
 /* Counters of a loop that runs may be of slightly different moments. */
+/* In single-task mode each call has its own. */
 START_TEST(lane_costs_a_doorbell_a_bundle_and_an_enter_a_turn_at_most)
 {
 	for (unsigned i = 0; i < BURST_SIZES; i++) {
 		struct counts c = measure(&deployments[_i], bursts[i]);
 
-		ck_assert_uint_le(c.doorbells, c.requests);
-		ck_assert_uint_le(c.worker_doorbells,
-				  c.completions + 1); /* counted after the push */
+		if (!deployments[_i].single) {
+			ck_assert_uint_le(c.doorbells, c.requests);
+			/* Counted after the push. */
+			ck_assert_uint_le(c.worker_doorbells, c.completions + 1);
+		} else {
+			ck_assert_uint_eq(c.doorbells, c.requests);
+			ck_assert_uint_ge(c.worker_doorbells + 1, c.completions);
+		}
 		ck_assert_uint_le(c.enters, c.turns);
 		ck_assert_uint_le(c.worker_enters, c.worker_turns + 1); /* and may be in one */
 	}

@@ -278,6 +278,44 @@ START_TEST(read_that_waits_can_be_taken_back)
 }
 END_TEST
 
+/* On either back end: what waits by a poll, in the middle of others. */
+START_TEST(read_when_ready_can_be_taken_back)
+{
+	struct sheaf_loop *loop = make_loop(_i, 8);
+	struct test_op r[3] = { TEST_OP, TEST_OP, TEST_OP };
+	struct iovec iov[3];
+	char text[3];
+	int fds[2];
+
+	if (!loop)
+		return;
+	make_pipe(fds);
+	for (unsigned i = 0; i < 3; i++) {
+		iov[i] = (struct iovec){ &text[i], 1 };
+		sheaf_loop_readv_when_ready(loop, &r[i].op, fds[0], &iov[i], 1);
+	}
+	quick_turns(loop);
+	sheaf_loop_cancel(loop, &r[1].op);
+	turns_until_done(loop, &r[1]);
+	ck_assert_int_eq(r[1].result, -ECANCELED);
+	ck_assert_int_eq(r[0].count + r[2].count, 0);
+	sheaf_loop_cancel(loop, &r[1].op); /* too late, and nothing comes of it */
+	/* The polls are exclusive: each byte wakes one, and the sync back end both, of which one gets it. */
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(write(fds[1], "x", 1), 1);
+		quick_turns(loop);
+	}
+	turns_until_done(loop, &r[0]);
+	turns_until_done(loop, &r[2]);
+	ck_assert(r[0].result == 1 || r[2].result == 1);
+	quick_turns(loop);
+	ck_assert_int_eq(r[1].count, 1);
+	sheaf_loop_free(loop);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 /* Is it, when a handler asks? */
 static struct sheaf_loop *still_loop;
 static bool was_still;
@@ -920,6 +958,7 @@ int main(void)
 	BOTH(readv_when_ready_waits_for_input);
 	BOTH(readv_when_ready_gives_eagain_or_waits_when_another_took_it);
 	BOTH(read_that_waits_can_be_taken_back);
+	BOTH(read_when_ready_can_be_taken_back);
 	BOTH(loop_is_still_when_all_is_submitted_and_delivered);
 	BOTH(poll_in_is_one_shot_and_takes_nothing);
 	BOTH(timers_come_in_order_of_time_and_never_early);

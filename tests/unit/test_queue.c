@@ -18,6 +18,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "fake_controller.h"
+#include "host/probe.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -45,6 +46,7 @@ static struct client {
 	unsigned slot_free_calls;
 	unsigned restarts;	/* so many ended tasks are followed by another one at once */
 	bool keeps;		/* does not put() */
+	bool gives_away;	/* nor this: the slot goes to another queue */
 	bool overwrites;	/* spoils the shared response in ended() */
 } client;
 
@@ -87,7 +89,9 @@ static void client_ended(struct sheaf_queue_client *c, uint16_t slot,
 	}
 	client.ends[client.count].slot = slot;
 	client.ends[client.count++].result = *result;
-	if (!client.keeps)
+	if (client.gives_away)
+		sheaf_queue_give_away(queue, slot);
+	else if (!client.keeps)
 		sheaf_queue_put(queue, slot);
 	if (client.restarts && !client.keeps) {
 		client.restarts--;
@@ -788,6 +792,49 @@ START_TEST(task_that_is_completed_and_refused_ends_once)
 }
 END_TEST
 
+/* As an entry of the ring does: answered, its slot goes to another queue, and the refusal comes after that. */
+START_TEST(task_that_is_completed_and_refused_when_its_slot_has_moved_ends_once)
+{
+	open_queue(SINGLE);
+	fake.single_answer = SHEAF_TASK_COMPLETE;
+	fake.answers_inline = true;
+	client.gives_away = true;
+	uint16_t slot = start_and_flush();
+
+	ck_assert_uint_eq(client.count, 1);
+	ck_assert(good(0));
+	ck_assert(!sheaf_queue_owns(queue, slot));
+	ck_assert_uint_eq(violations(SHEAF_VIOLATION_OWNER), 1);
+	ck_assert_uint_eq(stat(ended), 1);
+	ck_assert_uint_eq(stat(in_flight), 0);
+	sheaf_queue_adopt(host->queues[1], slot); /* and there it is whole */
+	sheaf_queue_attach(host->queues[1], loop, &client.client, NULL);
+	sheaf_queue_put(host->queues[1], slot);
+	sheaf_slots_check(host->queues[1]);
+	close_queue();
+}
+END_TEST
+
+/* The last flush */
+
+/* The end of a request that was in flight is not taken for the flush's, and its slot is put by nobody. */
+START_TEST(flush_does_not_take_another_tasks_end_for_its_own)
+{
+	static const struct sheaf_unit unit = { .lun = 1 };
+
+	open_queue(_i);
+	fake.another = start_and_flush();
+	fake.answers_another_first = true;
+	fake.answers_inline = true;
+	ck_assert_int_eq(sheaf_synchronize_unit(queue, &unit), 0);
+	ck_assert_uint_eq(stat(ended), 2);
+	ck_assert_uint_eq(client.count, 0);
+	ck_assert_uint_eq(queue->free_count, MINE - 1);
+	sheaf_queue_put(queue, fake.another);
+	close_queue();
+}
+END_TEST
+
 /* Rules 6 and 8: deadlines and quarantine */
 
 /* The tasks of all commands that were timed. */
@@ -1198,9 +1245,25 @@ START_TEST(tasks_go_to_the_worker_with_the_least_to_do)
 }
 END_TEST
 
+/* In single-task mode nothing is said of the next task, so each call wakes by itself. */
+START_TEST(single_task_mode_rings_a_doorbell_a_call)
+{
+	uint16_t a[SHEAF_BUNDLE_MAX];
+
+	open_pool(SINGLE);
+	start(), start(), start();
+	sheaf_queue_flush(queue);
+	ck_assert_uint_eq(stat(doorbells), 3);
+	ck_assert_int_eq(far_take(0, a), 1);
+	ck_assert_int_eq(far_take(1, a), 1);
+	ck_assert_int_eq(far_take(0, a), 1);
+	close_queue();
+}
+END_TEST
+
 START_TEST(doorbell_is_rung_for_a_worker_that_sleeps_only)
 {
-	open_pool(_i);
+	open_pool(BUNDLED);
 	start_and_flush();
 	ck_assert_uint_eq(stat(doorbells), 0);
 	ck_assert(!sheaf_ring_may_sleep(&far[0].request)); /* there is something */
@@ -1281,6 +1344,8 @@ int main(void)
 	both(identifier_is_the_hba_id_below_and_a_generation_above);
 	tcase_add_test(tc, task_that_process_parallel_task_refuses_ends_undelivered);
 	tcase_add_test(tc, task_that_is_completed_and_refused_ends_once);
+	tcase_add_test(tc, task_that_is_completed_and_refused_when_its_slot_has_moved_ends_once);
+	both(flush_does_not_take_another_tasks_end_for_its_own);
 	both(task_that_is_sent_again_is_counted_and_is_a_task_of_its_own);
 	both(task_ends_at_its_deadline_and_not_before);
 	both(task_without_a_limit_has_no_deadline);
@@ -1293,7 +1358,8 @@ int main(void)
 	both(handed_over_slot_is_poisoned_in_the_hosts_view);
 	both(whatever_comes_each_task_ends_once);
 	both(tasks_go_to_the_worker_with_the_least_to_do);
-	both(doorbell_is_rung_for_a_worker_that_sleeps_only);
+	tcase_add_test(tc, doorbell_is_rung_for_a_worker_that_sleeps_only);
+	tcase_add_test(tc, single_task_mode_rings_a_doorbell_a_call);
 	tcase_add_test(tc, bad_entry_of_a_lane_is_counted_and_the_next_one_comes);
 	both(ring_index_that_cannot_be_is_counted_and_tasks_end_by_their_deadline);
 	tcase_set_timeout(tc, 60);

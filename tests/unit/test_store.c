@@ -8,6 +8,7 @@
  */
 #include "store/store.h"
 #include "store/file_store.h"
+#include "store/image_lock.h"
 
 #include "base/bits.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -607,6 +609,76 @@ START_TEST(holder_in_another_process_is_named)
 }
 END_TEST
 
+static bool is_locked(int byte)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
+	};
+	int fd = open(image, O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(fcntl(fd, F_OFD_GETLK, &lock), 0);
+	close(fd);
+	return lock.l_type != F_UNLCK;
+}
+
+/* A lock that no process has, as a killed server's while the kernel closes its ring: the file is on its way through a socket. */
+static int lock_without_holder(void)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec iov = { (void *)"f", 1 };
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	int pair[2], fd = open(image, O_RDWR | O_CLOEXEC);
+
+	ck_assert_int_eq(sheaf_image_lock(fd, image, true), 0);
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	ck_assert_int_eq(sendmsg(pair[0], &message, 0), 1);
+	close(fd);
+	close(pair[0]);
+	return pair[1]; /* the last that keeps it */
+}
+
+static void *close_later(void *socket)
+{
+	usleep(100000);
+	close(*(int *)socket);
+	return NULL;
+}
+
+START_TEST(lock_of_a_server_that_was_killed_is_waited_for)
+{
+	pthread_t thread;
+	int kept;
+
+	make_image(4096);
+	kept = lock_without_holder();
+	ck_assert(is_locked(101));
+	ck_assert_int_eq(pthread_create(&thread, NULL, close_later, &kept), 0);
+	open_store((struct sheaf_file_store_options){ 0 });
+	pthread_join(thread, NULL);
+}
+END_TEST
+
+START_TEST(lock_that_stays_is_an_error)
+{
+	const struct sheaf_file_store_options options = { .block_size = 512 };
+	char said[1200];
+	int kept;
+
+	make_image(4096);
+	kept = lock_without_holder();
+	ck_assert_int_eq(open_and_listen(image, &options, said, sizeof(said)), -EAGAIN);
+	ck_assert_msg(strstr(said, "served already, by another process"), "%s", said);
+	close(kept);
+}
+END_TEST
+
 /* qemu-img @what with the image and @last as arguments. */
 static bool qemu_img_can(const char *what, const char *last)
 {
@@ -641,18 +713,6 @@ START_TEST(qemu_sees_the_lock)
 	ck_assert(qemu_img_can("resize -f raw", "2M"));
 }
 END_TEST
-
-static bool is_locked(int byte)
-{
-	struct flock lock = {
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
-	};
-	int fd = open(image, O_RDONLY | O_CLOEXEC);
-
-	ck_assert_int_eq(fcntl(fd, F_OFD_GETLK, &lock), 0);
-	close(fd);
-	return lock.l_type != F_UNLCK;
-}
 
 static pid_t start_qemu_nbd(void)
 {
@@ -1333,6 +1393,8 @@ static void add_open_tests(Suite *suite)
 			    sizeof(lock_rows) / sizeof(lock_rows[0]));
 	tcase_add_test(tc, forced_share_is_read_only);
 	tcase_add_test(tc, holder_in_another_process_is_named);
+	tcase_add_test(tc, lock_of_a_server_that_was_killed_is_waited_for);
+	tcase_add_test(tc, lock_that_stays_is_an_error);
 	tcase_add_test(tc, qemu_sees_the_lock);
 	tcase_add_test(tc, lock_of_qemu_is_seen);
 }
