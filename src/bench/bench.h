@@ -30,6 +30,7 @@ enum sheaf_bench_path {
 enum sheaf_bench_deployment {
 	SHEAF_BENCH_FUSED,
 	SHEAF_BENCH_POOL,
+	SHEAF_BENCH_PROCESS, /* the disk driver in a process of its own; mounts only */
 	SHEAF_BENCH_DEPLOYMENTS,
 };
 
@@ -84,7 +85,7 @@ struct sheaf_bench_setup {
 	const char *image; /* path */
 	bool read_only;
 	const char *directory; /* for mountpoints */
-	unsigned workers;      /* of the pool */
+	unsigned workers;      /* of the pool, and of the driver's process */
 	unsigned slots;
 	uint64_t run_ns, warm_up_ns; /* a cell, a round */
 	const char *observer;	     /* a command to run beside each cell, or NULL; see subject.c */

@@ -105,6 +105,14 @@ int sheaf_bench_cost_read(pid_t pid, struct sheaf_bench_cost *ret)
 	return r < 0 ? r : read_switches(pid, ret);
 }
 
+void sheaf_bench_cost_add(struct sheaf_bench_cost *cost, const struct sheaf_bench_cost *more)
+{
+	cost->cpu_ns += more->cpu_ns;
+	cost->user_ticks += more->user_ticks;
+	cost->system_ticks += more->system_ticks;
+	cost->switches += more->switches;
+}
+
 void sheaf_bench_cost_subtract(struct sheaf_bench_cost *later,
 			       const struct sheaf_bench_cost *earlier)
 {

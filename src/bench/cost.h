@@ -13,6 +13,8 @@
 
 /** 0, or -errno: there is no such process. */
 int sheaf_bench_cost_read(pid_t pid, struct sheaf_bench_cost *ret);
+/** Two processes that serve together: @more is added to @cost. */
+void sheaf_bench_cost_add(struct sheaf_bench_cost *cost, const struct sheaf_bench_cost *more);
 /** What came between: @later becomes the difference. */
 void sheaf_bench_cost_subtract(struct sheaf_bench_cost *later,
 			       const struct sheaf_bench_cost *earlier);

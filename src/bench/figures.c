@@ -87,6 +87,14 @@ static bool draw_cpu(const struct sheaf_bench_report *report, FILE *out)
 			   out);
 }
 
+/* A row a deployment, also where a path is left out. */
+static unsigned columns(unsigned panels)
+{
+	return panels > SHEAF_BENCH_PATHS ?
+		       (panels + SHEAF_BENCH_DEPLOYMENTS - 1) / SHEAF_BENCH_DEPLOYMENTS :
+		       SHEAF_BENCH_PATHS;
+}
+
 /* A line over all depths. */
 static void add_depths(const struct sheaf_bench_report *report, enum sheaf_bench_path path,
 		       enum sheaf_bench_deployment deployment, unsigned limit,
@@ -112,8 +120,8 @@ static void add_depths(const struct sheaf_bench_report *report, enum sheaf_bench
 
 static bool draw_latency(const struct sheaf_bench_report *report, FILE *out)
 {
-	static const char *const names[] = { "fused, single", "fused, bundles", "pool, single",
-					     "pool, bundles" };
+	static const char *const names[] = { "fused, single", "fused, bundles",	 "pool, single",
+					     "pool, bundles", "process, single", "process, bundles" };
 	struct sheaf_plot_panel panels[PANELS_MAX];
 	const struct sheaf_bench_point *main = sheaf_bench_report_main(report);
 	char title[160], bytes[16];
@@ -150,8 +158,7 @@ static bool draw_latency(const struct sheaf_bench_report *report, FILE *out)
 		 "Latency against load; %s %s, numbers are requests at a time",
 		 sheaf_bench_bytes_text(main->bytes, bytes), sheaf_bench_work_names[main->work]);
 	sheaf_plot_figure(out, title, panels, n,
-			  n > SHEAF_BENCH_PATHS ? (n + 1) / SHEAF_BENCH_DEPLOYMENTS
-						: SHEAF_BENCH_PATHS);
+			  columns(n));
 	return true;
 }
 
@@ -171,6 +178,7 @@ static bool draw_sizes(const struct sheaf_bench_report *report, FILE *out)
 	static const char *const names[PANELS_MAX] = {
 		"engine, fused", "/dev/fuse, fused", "FUSE over io_uring, fused",
 		"engine, pool",	 "/dev/fuse, pool",  "FUSE over io_uring, pool",
+		NULL, "/dev/fuse, process", "FUSE over io_uring, process",
 	};
 	const struct sheaf_bench_point *main = sheaf_bench_report_main(report);
 	const char *categories[SHEAF_BUNDLE_MAX + 1];
@@ -208,8 +216,7 @@ static bool draw_sizes(const struct sheaf_bench_report *report, FILE *out)
 		return false;
 	describe(main, "Sizes of bundles, auto", title, sizeof(title));
 	sheaf_plot_figure(out, title, panels, n,
-			  n > SHEAF_BENCH_PATHS ? (n + 1) / SHEAF_BENCH_DEPLOYMENTS
-						: SHEAF_BENCH_PATHS);
+			  columns(n));
 	return true;
 }
 

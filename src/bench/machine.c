@@ -97,7 +97,7 @@ void sheaf_bench_machine(const struct sheaf_bench_setup *setup, bool scratch, un
 	snprintf(facts[4].value, size, "sheaf %s, libfuse %s", PACKAGE_VERSION, fuse_pkgversion());
 #endif
 	describe_image(setup, scratch, facts[5].value, size);
-	snprintf(facts[6].value, size, "%u slots; pool: %u worker%s", setup->slots, setup->workers,
+	snprintf(facts[6].value, size, "%u slots; pool and process: %u worker%s", setup->slots, setup->workers,
 		 setup->workers == 1 ? "" : "s");
 	localtime_r(&now, &day);
 	snprintf(facts[7].value, size, "%04d-%02d-%02d, %u rounds of %.2f s", day.tm_year + 1900,

@@ -70,6 +70,8 @@ static void run_server(const struct sheaf_bench_mount *mount, const struct sheaf
 		snprintf(workers, sizeof(workers), "--workers=fused");
 	else
 		snprintf(workers, sizeof(workers), "--workers=%u", setup->workers);
+	if (config->deployment == SHEAF_BENCH_PROCESS)
+		argv[n++] = "--driver=disk";
 	if (config->limit == SHEAF_BENCH_SINGLE) {
 		argv[n++] = "--single";
 	} else if (config->limit != SHEAF_BENCH_AUTO) {
@@ -162,7 +164,7 @@ static void read_bundles(const json_t *stats, const char *name, struct sheaf_ben
 		ret->by_size[i] = (uint64_t)json_integer_value(json_array_get(sizes, i));
 }
 
-int sheaf_bench_mount_counters(const struct sheaf_bench_mount *mount,
+int sheaf_bench_mount_counters(struct sheaf_bench_mount *mount,
 			       struct sheaf_bench_counters *ret)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -178,6 +180,7 @@ int sheaf_bench_mount_counters(const struct sheaf_bench_mount *mount,
 		sheaf_error("%s: stats.json is not JSON", mount->directory);
 		return -EIO;
 	}
+	mount->driver = (pid_t)number(stats, "driver", "pid"); /* null: 0 */
 	ret->tasks = number(stats, "tasks", "ended");
 	ret->errors = number(stats, "tasks", "errors");
 	ret->enters = number(stats, "io_uring_enters", NULL);

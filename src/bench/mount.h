@@ -12,6 +12,7 @@
 struct sheaf_bench_mount {
 	char *directory; /* the mountpoint; NULL: none */
 	pid_t pid;	 /* of the server, our child; 0: none */
+	pid_t driver;	 /* of its driver's process; 0: it has none, or was not asked yet */
 };
 
 /**
@@ -22,8 +23,8 @@ struct sheaf_bench_mount {
  */
 int sheaf_bench_mount_start(struct sheaf_bench_mount *mount, const struct sheaf_bench_setup *setup,
 			    const struct sheaf_bench_config *config, bool quiet);
-/** Its counters, out of stats.json. 0, or -EIO: no answer, reported. */
-int sheaf_bench_mount_counters(const struct sheaf_bench_mount *mount,
+/** Its counters, and its driver, out of stats.json. 0, or -EIO: no answer, reported. */
+int sheaf_bench_mount_counters(struct sheaf_bench_mount *mount,
 			       struct sheaf_bench_counters *ret);
 /** Flush, unmount, wait for the server; by force if it does not answer. 0, or -EIO: reported. */
 int sheaf_bench_mount_stop(struct sheaf_bench_mount *mount);

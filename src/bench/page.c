@@ -34,11 +34,12 @@ static const char explanation[] = "<p>The same work on the same image, with only
 				  "<b>1</b> to <b>32</b>: at most so many tasks in a "
 				  "bundle. <b>auto</b>: what <code>sheaf mount</code> does by "
 				  "itself. <b>fused</b>: the driver runs on the loop "
-				  "that takes the requests; <b>pool</b>: on a loop of its own. "
+				  "that takes the requests; <b>pool</b>: on a loop of its own; "
+				  "<b>process</b>: in a process of its own. "
 				  "Cells are measured in rounds, each in another "
 				  "order; shown are medians, with the least and the greatest of "
-				  "all rounds. Costs are those of the serving process, "
-				  "per task.</p>\n";
+				  "all rounds. Costs are those of the serving process "
+				  "and its driver's, per task.</p>\n";
 
 static void put_paragraph(void *arg, const char *text)
 {

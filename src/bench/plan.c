@@ -19,7 +19,7 @@
 const char *const sheaf_bench_path_names[] = { "engine", "dev", "uring" };
 const char *const sheaf_bench_path_titles[] = { "engine, no FUSE", "mount, /dev/fuse",
 						"mount, FUSE over io_uring" };
-const char *const sheaf_bench_deployment_names[] = { "fused", "pool" };
+const char *const sheaf_bench_deployment_names[] = { "fused", "pool", "process" };
 const char *const sheaf_bench_work_names[] = { "read", "write", "mixed" };
 const char *const sheaf_bench_limit_names[] = { "single", "1", "2", "4", "8", "16", "32", "auto" };
 
@@ -196,7 +196,8 @@ static void add_configs(struct sheaf_bench_plan *plan, unsigned paths, unsigned 
 	for (unsigned p = 0; p < SHEAF_BENCH_PATHS; p++)
 		for (unsigned d = 0; d < SHEAF_BENCH_DEPLOYMENTS; d++)
 			for (unsigned l = 0; l < SHEAF_BENCH_LIMITS; l++)
-				if (paths & 1u << p && deployments & 1u << d && limits & 1u << l)
+				if (paths & 1u << p && deployments & 1u << d && limits & 1u << l &&
+				    (p != SHEAF_BENCH_ENGINE || d != SHEAF_BENCH_PROCESS))
 					plan->configs[plan->config_count++] =
 						(struct sheaf_bench_config){
 							(enum sheaf_bench_path)p,
@@ -224,6 +225,10 @@ int sheaf_bench_plan_make(const struct sheaf_bench_wishes *wishes, struct sheaf_
 	else
 		add_standard(ret, wishes, limits);
 	add_configs(ret, paths, deployments, limits);
+	if (r == 0 && ret->config_count == 0) {
+		sheaf_error("the engine without FUSE has no driver in a process of its own; add dev or uring to --paths");
+		return -EINVAL;
+	}
 	if (r == 0 && ret->point_count == 0) {
 		sheaf_error("nothing is left to measure%s",
 			    ret->left_out_writes ? "; writes to an image of yours need --write"

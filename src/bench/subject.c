@@ -9,7 +9,7 @@
  * the question for its counters, which is a handful of requests of other kinds.
  *
  * setup->observer is a command that watches the server meanwhile (strace, perf), for tests/bench/bench-agrees: `sh -c COMMAND`
- * with SHEAF_BENCH_PID and SHEAF_BENCH_CELL set. It has to write a line to its standard output when it is ready, and
+ * with SHEAF_BENCH_PID, SHEAF_BENCH_DRIVER_PID (the same where the driver has no process) and SHEAF_BENCH_CELL set. It has to write a line to its standard output when it is ready, and
  * ends at its standard input's end.
  */
 #include "bench/subject.h"
@@ -106,6 +106,8 @@ static void run_observer(const struct sheaf_bench_subject *subject,
 
 	snprintf(text, sizeof(text), "%d", pid);
 	setenv("SHEAF_BENCH_PID", text, 1);
+	snprintf(text, sizeof(text), "%d", subject->mount.driver ? subject->mount.driver : pid);
+	setenv("SHEAF_BENCH_DRIVER_PID", text, 1);
 	snprintf(text, sizeof(text), "%s-%s-%s-%s-%u-%u",
 		 sheaf_bench_path_names[subject->config.path],
 		 sheaf_bench_deployment_names[subject->config.deployment],
@@ -169,7 +171,21 @@ static pid_t server_pid(const struct sheaf_bench_subject *subject)
 	return is_engine(subject) ? subject->worker.pid : subject->mount.pid;
 }
 
-static int counters_of(const struct sheaf_bench_subject *subject, struct sheaf_bench_counters *ret)
+/* Of the server, and of its driver where that is a process of its own. After counters_of(). */
+static int cost_of(const struct sheaf_bench_subject *subject, struct sheaf_bench_cost *ret)
+{
+	struct sheaf_bench_cost driver;
+	int r = sheaf_bench_cost_read(server_pid(subject), ret);
+
+	if (r < 0 || is_engine(subject) || subject->mount.driver == 0)
+		return r;
+	r = sheaf_bench_cost_read(subject->mount.driver, &driver);
+	if (r == 0)
+		sheaf_bench_cost_add(ret, &driver);
+	return r;
+}
+
+static int counters_of(struct sheaf_bench_subject *subject, struct sheaf_bench_counters *ret)
 {
 	if (!is_engine(subject))
 		return sheaf_bench_mount_counters(&subject->mount, ret);
@@ -198,11 +214,11 @@ static int measure(struct sheaf_bench_subject *subject, const struct sheaf_bench
 	int r = counters_of(subject, &before);
 
 	if (r == 0)
-		r = sheaf_bench_cost_read(server_pid(subject), &cost);
+		r = cost_of(subject, &cost);
 	if (r == 0)
 		r = sheaf_bench_worker_run(&subject->worker, point, subject->setup->run_ns);
 	if (r == 0)
-		r = sheaf_bench_cost_read(server_pid(subject), &ret->cost);
+		r = cost_of(subject, &ret->cost);
 	if (r == 0)
 		r = counters_of(subject, &ret->counters);
 	if (r < 0)

@@ -115,8 +115,8 @@ serve_sheaf() {
 	careful 60 "$sheaf" mount --quiet "$@" "$image" "$served" || return 1
 	file=$served/disk
 	stats=$served/.sheaf/stats.json
-	# The first "pid" is the server's.
-	servers=("$(timeout 10 cat "$stats" | grep -o '"pid": *[0-9]*' | sed -n '1s/.* //p')")
+	# The server's, and its driver's where that has a process of its own.
+	mapfile -t servers < <(timeout 10 cat "$stats" | grep -o '"pid": *[0-9]*' | sed 's/.* //')
 }
 
 # The kernel looks at the parameter when a filesystem is mounted.

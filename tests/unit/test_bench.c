@@ -148,7 +148,7 @@ static const struct sheaf_bench_wishes refused[] = {
 	{ .works = "trim" },  { .sizes = "513" },
 	{ .sizes = "2M" },    { .sizes = "0" },
 	{ .depths = "0" },    { .depths = "129" },
-	{ .depths = "one" },  { .deployments = "process" },
+	{ .depths = "one" },  { .deployments = "threads" },
 	{ .sizes = "4K," },   { .depths = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17" },
 };
 
