@@ -218,7 +218,21 @@ struct sheaf_completion_port sheaf_queue_completion_port(struct sheaf_queue *que
 	return (struct sheaf_completion_port){ queue, port_bundle, port_single };
 }
 
-/* Everything in one lane; bounded, as a ring holds no more entries than there are slots. */
+void sheaf_queue_lane_broke(struct sheaf_queue *queue, struct sheaf_queue_lane *lane)
+{
+	struct sheaf_host *host = queue->host;
+
+	/* First, as whom it asks may look. */
+	lane->broken = true;
+	sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
+	if (host->replace_driver)
+		host->replace_driver(host->replace_arg, "it wrote a ring index that cannot be");
+}
+
+/*
+ * Everything in one lane; bounded: a ring holds no more entries than there are slots, and a driver that goes on writing while
+ * it is read has its next ones taken in the next turn.
+ */
 static bool poll_lane(struct sheaf_queue *queue, struct sheaf_queue_lane *lane)
 {
 	uint16_t slots[SHEAF_BUNDLE_MAX];
@@ -226,24 +240,22 @@ static bool poll_lane(struct sheaf_queue *queue, struct sheaf_queue_lane *lane)
 	sheaf_action action;
 	bool any = false;
 
-	for (uint32_t i = 0; i < queue->host->slots; i++) {
+	for (uint32_t i = 0; i < queue->host->slots && !lane->broken; i++) {
 		int n = queue->host->bundled ?
 				sheaf_ring_pop_bundle(&lane->lane.completion, slots) :
 				sheaf_ring_pop_response(&lane->lane.completion, &action, &response);
 
 		if (n == 0)
 			break;
-		any = n != -EPROTO;
+		any = true;
 		if (n == -EBADMSG)
 			sheaf_queue_violation(queue, SHEAF_VIOLATION_COUNT);
 		else if (n == -EPROTO)
-			sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
+			sheaf_queue_lane_broke(queue, lane);
 		else if (queue->host->bundled)
 			sheaf_queue_complete_bundle(queue, slots, (uint16_t)n);
 		else
 			sheaf_queue_complete_single(queue, action, &response);
-		if (n == -EPROTO)
-			break;
 	}
 	return any;
 }

@@ -205,6 +205,9 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 
 void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
 {
+	/* What the controller may transfer is what it was once told, whatever it has written there since. */
+	queue->host->view.commands[slot].requested_transfer_count =
+		sheaf_slot_state(queue, slot)->requested;
 	sheaf_count_add(&queue->stats.retries, 1);
 	sheaf_queue_start(queue, slot);
 }
@@ -230,14 +233,23 @@ static void count_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint
 	sheaf_count_add(&queue->stats.requests.by_size[n], 1);
 }
 
-/* The worker with the least to do, 0 if fused; the first of equals, so that little load wakes one worker only. */
+static bool is_better(const struct sheaf_queue_lane *lane, const struct sheaf_queue_lane *than)
+{
+	if (lane->broken != than->broken)
+		return than->broken;
+	return sheaf_count_get(&lane->in_flight) < sheaf_count_get(&than->in_flight);
+}
+
+/*
+ * The worker with the least to do, 0 if fused; the first of equals, so that little load wakes one worker only. One whose lane
+ * is broken only if all are.
+ */
 static uint32_t pick_worker(const struct sheaf_queue *queue)
 {
 	uint32_t best = 0;
 
 	for (uint32_t w = 1; w < queue->host->workers; w++)
-		if (sheaf_count_get(&queue->lanes[w].in_flight) <
-		    sheaf_count_get(&queue->lanes[best].in_flight))
+		if (is_better(&queue->lanes[w], &queue->lanes[best]))
 			best = w;
 	return best;
 }
@@ -294,12 +306,12 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 	for (uint16_t i = 0; i < n; i++)
 		sheaf_slot_state(queue, slots[i])->worker = worker;
 	count_lane(lane, n);
-	if (sheaf_ring_push_bundle(&lane->lane.request, slots, n) < 0) {
-		/* The far side's head cannot be: it will not serve these, their deadlines end them. */
-		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
-		return;
-	}
-	ring_if_asleep(queue, lane);
+	if (lane->broken)
+		return; /* their deadlines end them, or another driver gets them */
+	if (sheaf_ring_push_bundle(&lane->lane.request, slots, n) < 0)
+		sheaf_queue_lane_broke(queue, lane); /* the far side's head cannot be */
+	else
+		ring_if_asleep(queue, lane);
 }
 
 /* Single-task mode: by value, one call a task. */
@@ -321,11 +333,12 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct h
 
 	sheaf_slot_state(queue, slot)->worker = worker;
 	count_lane(lane, 1);
-	if (sheaf_ring_push_task(&lane->lane.request, slot, &task) < 0) {
-		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
+	if (lane->broken)
 		return;
-	}
-	ring_if_asleep(queue, lane);
+	if (sheaf_ring_push_task(&lane->lane.request, slot, &task) < 0)
+		sheaf_queue_lane_broke(queue, lane);
+	else
+		ring_if_asleep(queue, lane);
 }
 
 bool sheaf_queue_flush(struct sheaf_queue *queue)
@@ -379,7 +392,8 @@ static bool hook_may_sleep(struct sheaf_loop_hook *hook)
 	bool may = true;
 
 	for (uint32_t w = 0; w < queue->host->workers; w++)
-		may &= sheaf_ring_may_sleep(&queue->lanes[w].lane.completion);
+		may &= queue->lanes[w].broken ||
+		       sheaf_ring_may_sleep(&queue->lanes[w].lane.completion);
 	return may;
 }
 

@@ -116,6 +116,8 @@ struct sheaf_slot_state {
 struct sheaf_queue_lane {
 	struct sheaf_lane lane;
 	int doorbell_fd;
+	/* Its rings had an index that cannot be: nothing is taken from it or put into it until there is another driver. */
+	bool broken;
 	/* W: the queue's loop; R: any, relaxed. */
 	_Atomic uint64_t in_flight;
 	_Atomic uint64_t bundles, tasks; /* handed over */

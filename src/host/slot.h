@@ -52,6 +52,8 @@ static inline void sheaf_slot_release(struct sheaf_queue *queue, uint16_t slot)
 
 /* Count a violation, and say so, but not more than a few times a kind. */
 void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind);
+/* A ring of @lane has an index that cannot be: counted, and the lane is not used any more. */
+void sheaf_queue_lane_broke(struct sheaf_queue *queue, struct sheaf_queue_lane *lane);
 /* process_parallel_task did not accept the task in @slot. */
 void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot);
 
