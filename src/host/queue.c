@@ -182,20 +182,41 @@ static void tick_done(struct sheaf_op *op, int result)
 		arm_tick(queue);
 }
 
-void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
+/* The task in @slot, in HOST state, gets an identifier and goes with the next bundle. */
+static void gather(struct sheaf_queue *queue, uint16_t slot)
 {
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	struct sheaf_task *task = &queue->host->view.commands[slot];
 
 	state->generation++;
 	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
-	state->requested = task->requested_transfer_count;
-	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
-	state->opcode = task->command_descriptor_block[0];
 	task->controller_task_identifier = state->identifier;
 	task->task_tag_identifier = state->identifier;
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
 	queue->gathered[queue->gathered_count++] = slot;
+}
+
+void sheaf_slot_reissue(struct sheaf_queue *queue, uint16_t slot)
+{
+	sheaf_slot_state(queue, slot)->reissued = true;
+	gather(queue, slot);
+	sheaf_count_add(&queue->stats.reissued, 1);
+}
+
+void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	const struct sheaf_task *task = &queue->host->view.commands[slot];
+
+	state->requested = task->requested_transfer_count;
+	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
+	state->opcode = task->command_descriptor_block[0];
+	state->reissued = false;
+	/* Of a task that waits for a driver; otherwise it counts from its hand-over. */
+	if (queue->held)
+		state->deadline_ns =
+			queue->timeout_ns ? sheaf_loop_now(queue->loop) + queue->timeout_ns : 0;
+	gather(queue, slot);
 	sheaf_count_add(&queue->stats.started, 1);
 	sheaf_count_add(&queue->stats.in_flight, 1);
 	arm_tick(queue);
@@ -284,8 +305,10 @@ static void hand_over(struct sheaf_queue *queue, uint16_t slot, const struct han
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);
-	state->deadline_ns = when->deadline_ns;
-	state->start_ns = when->start_ns;
+	if (!state->reissued) {
+		state->deadline_ns = when->deadline_ns;
+		state->start_ns = when->start_ns;
+	}
 	sheaf_view_give(&queue->host->view, slot);
 }
 
@@ -344,10 +367,10 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct h
 bool sheaf_queue_flush(struct sheaf_queue *queue)
 {
 	uint16_t slots[SHEAF_BUNDLE_MAX];
-	bool any = queue->gathered_count > 0;
+	bool any = queue->gathered_count > 0 && !queue->held;
 
 	/* From the front, in bundles; what a controller's inline completion starts meanwhile is appended. */
-	for (uint16_t done = 0; queue->gathered_count > 0;) {
+	for (uint16_t done = 0; queue->gathered_count > 0 && !queue->held;) {
 		uint16_t n = queue->gathered_count;
 
 		if (n > queue->host->options.bundle_max)
