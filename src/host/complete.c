@@ -29,8 +29,7 @@ void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind)
 			      queue->host->options.ops->name, sheaf_violation_names[kind]);
 }
 
-/* The one place where a task ends. @queue->result is filled in. */
-static void end_task(struct sheaf_queue *queue, uint16_t slot)
+void sheaf_slot_end_task(struct sheaf_queue *queue, uint16_t slot)
 {
 	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	bool good = sheaf_result_good(&queue->result);
@@ -56,11 +55,10 @@ static void end_undelivered(struct sheaf_queue *queue, uint16_t slot,
 	queue->result.bytes_transferred = 0;
 	queue->result.sense_length = 0;
 	queue->result.quarantined = quarantined;
-	end_task(queue, slot);
+	sheaf_slot_end_task(queue, slot);
 }
 
-/* The slot is the host's again. */
-static void take_back(struct sheaf_queue *queue, uint16_t slot)
+void sheaf_slot_take_back(struct sheaf_queue *queue, uint16_t slot)
 {
 	sheaf_view_take(&queue->host->view, slot);
 	if (queue->host->workers)
@@ -75,7 +73,7 @@ void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot)
 		sheaf_queue_violation(queue, SHEAF_VIOLATION_OWNER); /* completed and refused */
 		return;
 	}
-	take_back(queue, slot);
+	sheaf_slot_take_back(queue, slot);
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
 	end_undelivered(queue, slot, SHEAF_DELIVERY_NO_STATUS, false);
 }
@@ -134,6 +132,17 @@ static bool read_response(struct sheaf_result *result, const struct sheaf_respon
 	return true;
 }
 
+void sheaf_slot_returned(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+
+	state->returned = true;
+	if (state->put)
+		sheaf_slot_release(queue, slot);
+	else if (queue->client->slot_free)
+		queue->client->slot_free(queue->client);
+}
+
 /* One entry of a completion: refused and counted, or the end of its task, or dropped because it came late. */
 static bool complete_slot(struct sheaf_queue *queue, uint32_t slot,
 			  const struct sheaf_response *response)
@@ -160,18 +169,14 @@ static bool complete_slot(struct sheaf_queue *queue, uint32_t slot,
 		sheaf_queue_violation(queue, kind);
 		return false;
 	}
-	take_back(queue, s);
+	sheaf_slot_take_back(queue, s);
 	if (state->owner == SHEAF_SLOT_QUARANTINED) {
 		sheaf_count_add(&queue->stats.late, 1);
-		state->returned = true;
-		if (state->put)
-			sheaf_slot_release(queue, s);
-		else if (queue->client->slot_free)
-			queue->client->slot_free(queue->client);
+		sheaf_slot_returned(queue, s);
 		return true;
 	}
 	sheaf_slot_set(queue, s, SHEAF_SLOT_HOST);
-	end_task(queue, s);
+	sheaf_slot_end_task(queue, s);
 	return true;
 }
 
@@ -218,7 +223,21 @@ struct sheaf_completion_port sheaf_queue_completion_port(struct sheaf_queue *que
 	return (struct sheaf_completion_port){ queue, port_bundle, port_single };
 }
 
-/* Everything in one lane; bounded, as a ring holds no more entries than there are slots. */
+void sheaf_queue_lane_broke(struct sheaf_queue *queue, struct sheaf_queue_lane *lane)
+{
+	struct sheaf_host *host = queue->host;
+
+	/* First, as whom it asks may look. */
+	lane->broken = true;
+	sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
+	if (host->replace_driver)
+		host->replace_driver(host->replace_arg, "it wrote a ring index that cannot be");
+}
+
+/*
+ * Everything in one lane; bounded: a ring holds no more entries than there are slots, and a driver that goes on writing while
+ * it is read has its next ones taken in the next turn.
+ */
 static bool poll_lane(struct sheaf_queue *queue, struct sheaf_queue_lane *lane)
 {
 	uint16_t slots[SHEAF_BUNDLE_MAX];
@@ -226,24 +245,22 @@ static bool poll_lane(struct sheaf_queue *queue, struct sheaf_queue_lane *lane)
 	sheaf_action action;
 	bool any = false;
 
-	for (uint32_t i = 0; i < queue->host->slots; i++) {
+	for (uint32_t i = 0; i < queue->host->slots && !lane->broken; i++) {
 		int n = queue->host->bundled ?
 				sheaf_ring_pop_bundle(&lane->lane.completion, slots) :
 				sheaf_ring_pop_response(&lane->lane.completion, &action, &response);
 
 		if (n == 0)
 			break;
-		any = n != -EPROTO;
+		any = true;
 		if (n == -EBADMSG)
 			sheaf_queue_violation(queue, SHEAF_VIOLATION_COUNT);
 		else if (n == -EPROTO)
-			sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
+			sheaf_queue_lane_broke(queue, lane);
 		else if (queue->host->bundled)
 			sheaf_queue_complete_bundle(queue, slots, (uint16_t)n);
 		else
 			sheaf_queue_complete_single(queue, action, &response);
-		if (n == -EPROTO)
-			break;
 	}
 	return any;
 }
@@ -257,6 +274,20 @@ bool sheaf_queue_poll(struct sheaf_queue *queue)
 	return any;
 }
 
+/* There is no driver, and the time of a task that waits for one is over. Its slot is the host's all the time. */
+static void end_waiting(struct sheaf_queue *queue, uint16_t slot)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < queue->gathered_count; i++)
+		if (queue->gathered[i] != slot)
+			queue->gathered[kept++] = queue->gathered[i];
+	queue->gathered_count = kept;
+	sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
+	sheaf_count_add(&queue->stats.timeouts, 1);
+	end_undelivered(queue, slot, SHEAF_DELIVERY_TASK_TIMEOUT, false);
+}
+
 void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 {
 	sheaf_observe_bundle(&queue->observe, now_ns);
@@ -264,9 +295,15 @@ void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 		struct sheaf_slot_state *state = &queue->host->slot_states[i];
 		uint16_t slot = (uint16_t)i;
 
-		if (!sheaf_queue_owns(queue, slot) || state->owner != SHEAF_SLOT_CONTROLLER || !state->deadline_ns ||
-		    state->deadline_ns > now_ns)
+		bool waits = queue->held && state->owner == SHEAF_SLOT_GATHERED;
+
+		if (!sheaf_queue_owns(queue, slot) || (state->owner != SHEAF_SLOT_CONTROLLER && !waits) ||
+		    !state->deadline_ns || state->deadline_ns > now_ns)
 			continue;
+		if (waits) {
+			end_waiting(queue, slot);
+			continue;
+		}
 		sheaf_slot_set(queue, slot, SHEAF_SLOT_QUARANTINED);
 		SHEAF_PROBE4(task_timeout, queue->index, slot, state->opcode,
 			     now_ns - state->deadline_ns + queue->timeout_ns);

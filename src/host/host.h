@@ -51,6 +51,9 @@ struct sheaf_host {
 	uint32_t *hba_ids; /* per slot, from map_hba_data */
 	struct sheaf_slot_state *slot_states; /* per slot */
 	struct sheaf_queue **queues;
+	/* Asks for another driver: asynchronous, from any loop. 0: it will be done; -EOPNOTSUPP: it runs in this process. NULL: so too. */
+	int (*replace_driver)(void *arg, const char *why);
+	void *replace_arg;
 	_Atomic bool traced;	 /* somebody reads .sheaf/record; see trace_reader.c */
 	uint32_t trace_sessions; /* that one's */
 };

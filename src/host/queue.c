@@ -182,20 +182,41 @@ static void tick_done(struct sheaf_op *op, int result)
 		arm_tick(queue);
 }
 
-void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
+/* The task in @slot, in HOST state, gets an identifier and goes with the next bundle. */
+static void gather(struct sheaf_queue *queue, uint16_t slot)
 {
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	struct sheaf_task *task = &queue->host->view.commands[slot];
 
 	state->generation++;
 	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
-	state->requested = task->requested_transfer_count;
-	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
-	state->opcode = task->command_descriptor_block[0];
 	task->controller_task_identifier = state->identifier;
 	task->task_tag_identifier = state->identifier;
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
 	queue->gathered[queue->gathered_count++] = slot;
+}
+
+void sheaf_slot_reissue(struct sheaf_queue *queue, uint16_t slot)
+{
+	sheaf_slot_state(queue, slot)->reissued = true;
+	gather(queue, slot);
+	sheaf_count_add(&queue->stats.reissued, 1);
+}
+
+void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	const struct sheaf_task *task = &queue->host->view.commands[slot];
+
+	state->requested = task->requested_transfer_count;
+	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
+	state->opcode = task->command_descriptor_block[0];
+	state->reissued = false;
+	/* Of a task that waits for a driver; otherwise it counts from its hand-over. */
+	if (queue->held)
+		state->deadline_ns =
+			queue->timeout_ns ? sheaf_loop_now(queue->loop) + queue->timeout_ns : 0;
+	gather(queue, slot);
 	sheaf_count_add(&queue->stats.started, 1);
 	sheaf_count_add(&queue->stats.in_flight, 1);
 	arm_tick(queue);
@@ -205,6 +226,9 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 
 void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
 {
+	/* What the controller may transfer is what it was once told, whatever it has written there since. */
+	queue->host->view.commands[slot].requested_transfer_count =
+		sheaf_slot_state(queue, slot)->requested;
 	sheaf_count_add(&queue->stats.retries, 1);
 	sheaf_queue_start(queue, slot);
 }
@@ -230,14 +254,23 @@ static void count_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint
 	sheaf_count_add(&queue->stats.requests.by_size[n], 1);
 }
 
-/* The worker with the least to do, 0 if fused; the first of equals, so that little load wakes one worker only. */
+static bool is_better(const struct sheaf_queue_lane *lane, const struct sheaf_queue_lane *than)
+{
+	if (lane->broken != than->broken)
+		return than->broken;
+	return sheaf_count_get(&lane->in_flight) < sheaf_count_get(&than->in_flight);
+}
+
+/*
+ * The worker with the least to do, 0 if fused; the first of equals, so that little load wakes one worker only. One whose lane
+ * is broken only if all are.
+ */
 static uint32_t pick_worker(const struct sheaf_queue *queue)
 {
 	uint32_t best = 0;
 
 	for (uint32_t w = 1; w < queue->host->workers; w++)
-		if (sheaf_count_get(&queue->lanes[w].in_flight) <
-		    sheaf_count_get(&queue->lanes[best].in_flight))
+		if (is_better(&queue->lanes[w], &queue->lanes[best]))
 			best = w;
 	return best;
 }
@@ -272,8 +305,10 @@ static void hand_over(struct sheaf_queue *queue, uint16_t slot, const struct han
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);
-	state->deadline_ns = when->deadline_ns;
-	state->start_ns = when->start_ns;
+	if (!state->reissued) {
+		state->deadline_ns = when->deadline_ns;
+		state->start_ns = when->start_ns;
+	}
 	sheaf_view_give(&queue->host->view, slot);
 }
 
@@ -294,12 +329,12 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 	for (uint16_t i = 0; i < n; i++)
 		sheaf_slot_state(queue, slots[i])->worker = worker;
 	count_lane(lane, n);
-	if (sheaf_ring_push_bundle(&lane->lane.request, slots, n) < 0) {
-		/* The far side's head cannot be: it will not serve these, their deadlines end them. */
-		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
-		return;
-	}
-	ring_if_asleep(queue, lane);
+	if (lane->broken)
+		return; /* their deadlines end them, or another driver gets them */
+	if (sheaf_ring_push_bundle(&lane->lane.request, slots, n) < 0)
+		sheaf_queue_lane_broke(queue, lane); /* the far side's head cannot be */
+	else
+		ring_if_asleep(queue, lane);
 }
 
 /* Single-task mode: by value, one call a task; through a lane with a doorbell a call, as nobody knows of the next. */
@@ -321,8 +356,10 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct h
 
 	sheaf_slot_state(queue, slot)->worker = worker;
 	count_lane(lane, 1);
+	if (lane->broken)
+		return;
 	if (sheaf_ring_push_task(&lane->lane.request, slot, &task) < 0) {
-		sheaf_queue_violation(queue, SHEAF_VIOLATION_RING);
+		sheaf_queue_lane_broke(queue, lane);
 		return;
 	}
 	sheaf_loop_ring_doorbell_now(queue->loop, lane->doorbell_fd);
@@ -332,10 +369,10 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct h
 bool sheaf_queue_flush(struct sheaf_queue *queue)
 {
 	uint16_t slots[SHEAF_BUNDLE_MAX];
-	bool any = queue->gathered_count > 0;
+	bool any = queue->gathered_count > 0 && !queue->held;
 
 	/* From the front, in bundles; what a controller's inline completion starts meanwhile is appended. */
-	for (uint16_t done = 0; queue->gathered_count > 0;) {
+	for (uint16_t done = 0; queue->gathered_count > 0 && !queue->held;) {
 		uint16_t n = queue->gathered_count;
 
 		if (n > queue->host->options.bundle_max)
@@ -380,7 +417,8 @@ static bool hook_may_sleep(struct sheaf_loop_hook *hook)
 	bool may = true;
 
 	for (uint32_t w = 0; w < queue->host->workers; w++)
-		may &= sheaf_ring_may_sleep(&queue->lanes[w].lane.completion);
+		may &= queue->lanes[w].broken ||
+		       sheaf_ring_may_sleep(&queue->lanes[w].lane.completion);
 	return may;
 }
 

@@ -12,6 +12,8 @@
  *     ^                       complete_slot(), late           QUARANTINED
  *     +----------------------------------------------------------- +
  *
+ *   While there is no driver (recover.h), a task goes from CONTROLLER back to GATHERED, and may end there by its deadline.
+ *
  *   FREE         nobody's work, the host's memory
  *   HOST         a client builds a task in it, or looks at what became of one
  *   GATHERED     started, waits for the end of the turn
@@ -107,6 +109,7 @@ struct sheaf_slot_state {
 	/* QUARANTINED: what of the two that end it has happened. */
 	bool returned; /* the controller gave it back */
 	bool put;      /* the client is done with it */
+	bool reissued; /* its driver died: the time of its first hand-over still counts */
 	uint64_t identifier;
 	uint64_t requested; /* bytes */
 	uint64_t deadline_ns; /* since it was handed over; 0: none */
@@ -116,6 +119,8 @@ struct sheaf_slot_state {
 struct sheaf_queue_lane {
 	struct sheaf_lane lane;
 	int doorbell_fd;
+	/* Its rings had an index that cannot be: nothing is taken from it or put into it until there is another driver. */
+	bool broken;
 	/* W: the queue's loop; R: any, relaxed. */
 	_Atomic uint64_t in_flight;
 	_Atomic uint64_t bundles, tasks; /* handed over */
@@ -135,6 +140,7 @@ struct sheaf_queue {
 	uint16_t gathered_count;
 	uint64_t timeout_ns;
 	struct sheaf_task blank; /* what a command is before its CDB; copying it is quicker than zeroing */
+	bool held; /* there is no driver: what gathers waits, see recover.h */
 	bool tick_armed;
 	struct sheaf_op tick;
 	struct sheaf_loop_hook hook;

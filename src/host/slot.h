@@ -20,7 +20,7 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 	static const uint8_t allowed_from[] = {
 		[SHEAF_SLOT_FREE] = 1 << SHEAF_SLOT_HOST | 1 << SHEAF_SLOT_QUARANTINED,
 		[SHEAF_SLOT_HOST] = 1 << SHEAF_SLOT_FREE | 1 << SHEAF_SLOT_CONTROLLER |
-				    1 << SHEAF_SLOT_QUARANTINED,
+				    1 << SHEAF_SLOT_QUARANTINED | 1 << SHEAF_SLOT_GATHERED,
 		[SHEAF_SLOT_GATHERED] = 1 << SHEAF_SLOT_HOST,
 		[SHEAF_SLOT_CONTROLLER] = 1 << SHEAF_SLOT_GATHERED,
 		[SHEAF_SLOT_QUARANTINED] = 1 << SHEAF_SLOT_CONTROLLER,
@@ -50,8 +50,18 @@ static inline void sheaf_slot_release(struct sheaf_queue *queue, uint16_t slot)
 		queue->client->slot_free(queue->client);
 }
 
+/* The slot came back from the controller: in the host's view, and in its lane's count. */
+void sheaf_slot_take_back(struct sheaf_queue *queue, uint16_t slot);
+/* The one place where a task ends. queue->result is filled in. */
+void sheaf_slot_end_task(struct sheaf_queue *queue, uint16_t slot);
+/* A quarantined slot was given back, or its driver is dead. */
+void sheaf_slot_returned(struct sheaf_queue *queue, uint16_t slot);
+/* The task in @slot goes to another driver, under a new identifier; HOST state. */
+void sheaf_slot_reissue(struct sheaf_queue *queue, uint16_t slot);
 /* Count a violation, and say so, but not more than a few times a kind. */
 void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind);
+/* A ring of @lane has an index that cannot be: counted, and the lane is not used any more. */
+void sheaf_queue_lane_broke(struct sheaf_queue *queue, struct sheaf_queue_lane *lane);
 /* process_parallel_task did not accept the task in @slot. */
 void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot);
 

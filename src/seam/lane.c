@@ -92,6 +92,20 @@ void sheaf_lane_open(struct sheaf_lane *lane, const struct sheaf_view *view, uin
 	open_end(&lane->completion, at, capacity_for(g->slots), COMPLETION_ENTRY_BYTES, 2 * index + 1);
 }
 
+static void reset_end(struct sheaf_ring_end *end)
+{
+	end->index = 0;
+	atomic_store(&end->ring->tail, 0);
+	atomic_store(&end->ring->head, 0);
+	atomic_store(&end->ring->asleep, 0);
+}
+
+void sheaf_lane_reset(struct sheaf_lane *lane)
+{
+	reset_end(&lane->request);
+	reset_end(&lane->completion);
+}
+
 /* Producer: where the next entry goes, NULL when there is no room. */
 static void *reserve(struct sheaf_ring_end *end)
 {

@@ -1300,17 +1300,81 @@ START_TEST(ring_index_that_cannot_be_is_counted_and_tasks_end_by_their_deadline)
 	open_pool(_i);
 	/* tail is the first word of a ring, head starts its second cache line (lane.c). */
 	_Atomic uint32_t *tail = (_Atomic uint32_t *)far[0].completion.ring;
-	_Atomic uint32_t *head = (_Atomic uint32_t *)far[0].request.ring + 16;
+	_Atomic uint32_t *head = (_Atomic uint32_t *)far[1].request.ring + 16;
 
 	atomic_store(tail, 1u << 20);
-	ck_assert(!sheaf_queue_poll(queue));
+	sheaf_queue_poll(queue);
 	ck_assert_uint_eq(violations(SHEAF_VIOLATION_RING), 1);
 	atomic_store(head, 1u << 20);
 	start_and_flush();
 	ck_assert_uint_eq(violations(SHEAF_VIOLATION_RING), 2);
+	start_and_flush();
 	ck_assert_uint_eq(client.count, 0);
 	sheaf_queue_expire(queue, UINT64_MAX);
-	ck_assert_uint_eq(client.count, 1);
+	ck_assert_uint_eq(client.count, 2);
+	ck_assert_uint_eq(violations(SHEAF_VIOLATION_RING), 2);
+	close_queue();
+}
+END_TEST
+
+static unsigned replaced;
+
+static int count_replace(void *arg, const char *why)
+{
+	ck_assert_ptr_eq(arg, &fake);
+	ck_assert_ptr_nonnull(why);
+	replaced++;
+	return 0;
+}
+
+START_TEST(broken_lane_is_left_alone_and_another_driver_is_asked_for_once)
+{
+	open_pool(_i);
+	_Atomic uint32_t *tail = (_Atomic uint32_t *)far[0].completion.ring;
+
+	host->replace_driver = count_replace;
+	host->replace_arg = &fake;
+	replaced = 0;
+	atomic_store(tail, UINT32_MAX);
+	sheaf_queue_poll(queue);
+	ck_assert_uint_eq(replaced, 1);
+	/* A loop may sleep over it, and does not look again, whatever it says. */
+	ck_assert(queue->hook.may_sleep(&queue->hook));
+	queue->hook.awake(&queue->hook);
+	ck_assert(!sheaf_queue_poll(queue));
+	atomic_store(tail, 1);
+	ck_assert(!sheaf_queue_poll(queue));
+	/* What comes goes by the other lane. */
+	for (unsigned i = 0; i < 3; i++)
+		start_and_flush();
+	ck_assert_uint_eq(queue->lanes[0].tasks, 0);
+	ck_assert_uint_eq(queue->lanes[1].tasks, 3);
+	ck_assert_uint_eq(violations(SHEAF_VIOLATION_RING), 1);
+	ck_assert_uint_eq(replaced, 1);
+	sheaf_queue_expire(queue, UINT64_MAX);
+	close_queue();
+}
+END_TEST
+
+START_TEST(task_that_is_sent_again_asks_for_what_it_was_told_at_first)
+{
+	open_queue(_i);
+	client.keeps = true;
+	uint16_t slot = start_and_flush();
+
+	fake_answer(&fake, slot)->completion_status = SHEAF_STATUS_BUSY;
+	fake.raw.commands[slot].requested_transfer_count = UINT64_MAX;
+	fake_give_back(&fake, &slot, 1);
+	sheaf_queue_retry(queue, slot);
+	sheaf_queue_flush(queue);
+	ck_assert_uint_eq(fake.tasks[slot].requested_transfer_count, BYTES);
+	fake_answer(&fake, slot)->bytes_transferred = BYTES + 1;
+	fake_give_back(&fake, &slot, 1);
+	ck_assert_uint_eq(violations(SHEAF_VIOLATION_RESPONSE), 1);
+	fake_complete(&fake, slot);
+	ck_assert_uint_eq(client.count, 2);
+	client.keeps = false;
+	sheaf_queue_put(queue, slot);
 	close_queue();
 }
 END_TEST
@@ -1362,6 +1426,8 @@ int main(void)
 	tcase_add_test(tc, single_task_mode_rings_a_doorbell_a_call);
 	tcase_add_test(tc, bad_entry_of_a_lane_is_counted_and_the_next_one_comes);
 	both(ring_index_that_cannot_be_is_counted_and_tasks_end_by_their_deadline);
+	both(broken_lane_is_left_alone_and_another_driver_is_asked_for_once);
+	both(task_that_is_sent_again_asks_for_what_it_was_told_at_first);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 
