@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/daemonize.h"
+#include "cli/loaded_driver.h"
 #include "cli/mount_table.h"
 #include "cli/paths.h"
 #include "cli/served.h"
@@ -30,6 +31,7 @@ struct mount_args {
 	bool foreground, debug, quiet;
 	int verbose;
 	char *pidfile;
+	char *controller; /* as given */
 	struct sheaf_daemon daemon;
 };
 
@@ -79,6 +81,8 @@ static const struct sheaf_option mount_options[] = {
 	  .help = "may other users look in; auto: if that is permitted" },
 	{ "io", 0, SHEAF_OPTION_NUMBER, AT(serve.io), .choices = io_choices,
 	  .help = "how the image is read and written" },
+	{ "controller", 0, SHEAF_OPTION_TEXT, AT(controller), .value = "FILE.so",
+	  .help = "a driver of your own, in the server; 'FILE.so WORD...': with words for it" },
 	{ "workers", 0, SHEAF_OPTION_NUMBER, AT(serve.workers), 1, SHEAF_WORKERS_MAX, worker_choices,
 	  "N", "on the loops that read requests (fused), or on N of their own" },
 	{ "loops", 0, SHEAF_OPTION_NUMBER, AT(serve.loops), 1, SHEAF_QUEUES_MAX, auto_choice, "N",
@@ -104,12 +108,12 @@ static const struct sheaf_option mount_options[] = {
 };
 /* clang-format on */
 
-static const char *const mount_operands[] = { "IMAGE", "DIR" };
+static const char *const mount_operands[] = { "IMAGE or DIR" };
 const struct sheaf_command_line sheaf_mount_line = {
 	.usage = "mount [OPTION]... IMAGE... DIR",
 	.summary = "Serve disk images as DIR/disk (several: DIR/disk0, DIR/disk1, ...).",
 	.options = mount_options,
-	.operands_min = 2,
+	.operands_min = 1, /* with --controller; see check_operands() */
 	.operands_max = SHEAF_LUNS_MAX + 1,
 	.operand_names = mount_operands,
 	.mount_options = true,
@@ -189,7 +193,7 @@ static int check_images(struct mount_args *args, const struct sheaf_operands *op
 	struct sheaf_serve_options *serve = &args->serve;
 	unsigned count = operands->count - 1;
 
-	serve->images = calloc(count, sizeof(*serve->images));
+	serve->images = calloc((size_t)count + 1, sizeof(*serve->images));
 	if (!serve->images)
 		return -ENOMEM;
 	for (; serve->image_count < count; serve->image_count++) {
@@ -265,6 +269,15 @@ static int on_ready(void *arg)
 	return r;
 }
 
+/* A driver may need no image; all else does. Exit code, 0: go on. */
+static int check_operands(const struct mount_args *args, const struct sheaf_operands *operands)
+{
+	if (args->controller || operands->count > 1)
+		return SHEAF_EXIT_OK;
+	sheaf_error("IMAGE or DIR is missing; see: sheaf mount --help");
+	return SHEAF_EXIT_USAGE;
+}
+
 static int set_up(struct mount_args *args, const struct sheaf_operands *operands)
 {
 	const char *dir = operands->words[operands->count - 1];
@@ -276,6 +289,8 @@ static int set_up(struct mount_args *args, const struct sheaf_operands *operands
 		return -EINVAL;
 	}
 	r = check_mountpoint(dir, &args->serve.mountpoint);
+	if (r == 0 && args->controller)
+		r = sheaf_loaded_driver_find(args->controller, &args->serve.controller);
 	if (r == 0)
 		r = check_images(args, operands);
 	if (r == 0 && may_read_images(args))
@@ -304,6 +319,7 @@ static void free_args(struct mount_args *args)
 		free(args->serve.images[i].path);
 	free(args->serve.images);
 	free(args->serve.mountpoint);
+	free(args->serve.controller);
 }
 
 int sheaf_cmd_mount(int argc, char **argv)
@@ -327,6 +343,11 @@ int sheaf_cmd_mount(int argc, char **argv)
 		return sheaf_options_exit(r);
 	set_level(&args);
 	args.serve.ready_arg = &args;
+	r = check_operands(&args, &operands);
+	if (r != SHEAF_EXIT_OK) {
+		sheaf_options_free(&sheaf_mount_line, &args, &operands);
+		return r;
+	}
 	r = set_up(&args, &operands);
 	if (r == 0 && !args.foreground && !args.debug)
 		r = sheaf_daemonize(&args.daemon);

@@ -36,7 +36,7 @@ static const struct sheaf_option *find_long(const struct sheaf_command_line *lin
 /* What help calls a value that is a file. */
 static bool names_file(const char *value)
 {
-	return strcmp(value, "FILE") == 0 || strcmp(value, "OUT") == 0 ||
+	return strncmp(value, "FILE", 4) == 0 || strcmp(value, "OUT") == 0 ||
 	       strcmp(value, "PATH") == 0;
 }
 

@@ -235,18 +235,44 @@ static int make_host(struct sheaf_engine *engine)
 {
 	const struct sheaf_serve_options *o = engine->options;
 	const struct sheaf_host_options host_options = {
-		.ops = &sheaf_disk_ops,
-		.controller = engine->images->disk,
+		.ops = engine->images->ops,
+		.controller = engine->images->controller,
 		.slots = o->slots + spare_slots(engine),
 		.queues = engine->front_count,
 		.workers = engine->worker_count,
+		.fit_queues = o->loops == 0,
+		.fit_workers = o->workers < 0,
 		.buffer_bytes = SHEAF_MAX_WRITE + SHEAF_BUFFER_MARGIN,
 		.bundle_max = (uint16_t)o->bundle_max,
 		.single_mode = o->single_mode,
 		.timeout_ms = o->timeout_ms,
 	};
 
-	return sheaf_host_create(&host_options, &engine->host);
+	int r = sheaf_host_create(&host_options, &engine->host);
+
+	if (r < 0)
+		return r;
+	/* A controller may take fewer loops and slots than we would have. */
+	engine->front_count = engine->host->options.queues;
+	engine->worker_count = engine->host->workers;
+	if (engine->fuse->want_uring && o->transport == SHEAF_TRANSPORT_AUTO &&
+	    !sheaf_fuse_ring_fits(engine->host->slots, engine->front_count)) {
+		engine->fuse->want_uring = false;
+		engine->fuse->transport_reason =
+			"FUSE-over-io_uring wants a slot for each CPU, more than the driver takes";
+	}
+	return 0;
+}
+
+/* What there is one of for each loop. */
+static int make_arrays(struct sheaf_engine *engine)
+{
+	sheaf_trim_group_init(&engine->trim_group, engine->images, engine->front_count);
+	pthread_barrier_init(&engine->drained, NULL, engine->front_count);
+	engine->fronts = calloc(engine->front_count, sizeof(*engine->fronts));
+	engine->workers = calloc(engine->worker_count + 1, sizeof(*engine->workers));
+	engine->units = calloc(SHEAF_LUNS_MAX, sizeof(*engine->units));
+	return engine->fronts && engine->workers && engine->units ? 0 : -ENOMEM;
 }
 
 static int start_and_probe(struct sheaf_engine *engine)
@@ -302,8 +328,6 @@ int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_opt
 	sem_init(&engine->go, 0, 0);
 	choose_counts(engine);
 	sheaf_placement_group_init(&engine->placement_group);
-	sheaf_trim_group_init(&engine->trim_group, images, engine->front_count);
-	pthread_barrier_init(&engine->drained, NULL, engine->front_count);
 	r = sheaf_loop_probe(options->io, &engine->io_reason);
 	if (r < 0) {
 		sheaf_error("--io=uring: %s", engine->io_reason);
@@ -312,13 +336,10 @@ int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_opt
 		choose_transport(engine);
 		if (options->io == SHEAF_IO_AUTO && engine->io == SHEAF_IO_SYNC)
 			sheaf_warning("%s; going on with synchronous calls", engine->io_reason);
-		engine->fronts = calloc(engine->front_count, sizeof(*engine->fronts));
-		engine->workers = calloc(engine->worker_count + 1, sizeof(*engine->workers));
-		engine->units = calloc(SHEAF_LUNS_MAX, sizeof(*engine->units));
-		r = engine->fronts && engine->workers && engine->units ? 0 : -ENOMEM;
+		r = make_host(engine);
 	}
 	if (r == 0)
-		r = make_host(engine);
+		r = make_arrays(engine);
 	if (r == 0)
 		r = make_loops(engine, engine->fronts, engine->front_count);
 	if (r == 0)
@@ -412,6 +433,7 @@ int sheaf_engine_finish(struct sheaf_engine *engine)
 	free(engine->units);
 	sem_destroy(&engine->probed);
 	sem_destroy(&engine->go);
-	pthread_barrier_destroy(&engine->drained);
+	if (engine->fronts)
+		pthread_barrier_destroy(&engine->drained);
 	return atomic_load(&engine->sync_error);
 }

@@ -82,6 +82,12 @@ static void put_escaped(FILE *out, const char *text)
 	}
 }
 
+/* What the mount table calls it. */
+static const char *name_of(const struct serving *s)
+{
+	return s->options->image_count ? s->options->images[0].path : s->images.ops->name;
+}
+
 static int make_mount_options(const struct serving *s, bool read_only, char **ret_text)
 {
 	const struct sheaf_serve_options *o = s->options;
@@ -96,7 +102,7 @@ static int make_mount_options(const struct serving *s, bool read_only, char **re
 	if (!out)
 		return -ENOMEM;
 	fputs("default_permissions,subtype=sheaf,fsname=", out);
-	put_escaped(out, o->images[0].path);
+	put_escaped(out, name_of(s));
 	if (allow_other)
 		fputs(",allow_other", out);
 	if (read_only)
@@ -128,7 +134,7 @@ static int make_files(struct serving *s)
 	disks->uid = o->uid < 0 ? getuid() : (uid_t)o->uid;
 	disks->gid = o->gid < 0 ? getgid() : (gid_t)o->gid;
 	for (unsigned i = 0; i < count; i++)
-		disks->files[i].image = i < o->image_count ? o->images[i].path : "";
+		disks->files[i].image = i < o->image_count ? o->images[i].path : s->images.ops->name;
 	disks->mode = o->mode >= 0 ? (mode_t)o->mode & 0777 : all_read_only(s) ? 0444 : 0600;
 	return 0;
 }

@@ -21,6 +21,7 @@ enum sheaf_allow_other { SHEAF_ALLOW_OTHER_AUTO, SHEAF_ALLOW_OTHER_ON, SHEAF_ALL
 struct sheaf_serve_options {
 	struct sheaf_serve_image *images;
 	unsigned image_count;
+	char *controller; /* a shared object, as an absolute path, and words for it; NULL: our own */
 	char *mountpoint;
 	bool read_only;
 	enum sheaf_io_backend io;

@@ -17,7 +17,7 @@ static int failed(const struct sheaf_host *host, const char *method, int error)
 }
 
 /* Steps 1 to 4: what the controller is, and how many tasks it takes. */
-static int bring_up_identity(struct sheaf_host *host)
+static int bring_up_identity(struct sheaf_host *host, uint32_t *ret_tasks)
 {
 	const struct sheaf_controller_ops *ops = host->options.ops;
 	void *c = host->options.controller;
@@ -35,34 +35,50 @@ static int bring_up_identity(struct sheaf_host *host)
 		r = -EINVAL;
 	if (r < 0)
 		return failed(host, "report_maximum_task_count", r);
-	if (tasks < host->options.queues) {
-		sheaf_error("controller %s takes %u tasks, fewer than the %u loops; use --loops=%u",
-			    ops->name, tasks, host->options.queues, tasks);
-		return -EINVAL;
-	}
-	host->slots_per_queue =
-		(tasks < host->options.slots ? tasks : host->options.slots) / host->options.queues;
-	host->slots = host->slots_per_queue * host->options.queues;
+	*ret_tasks = tasks;
 	return 0;
 }
 
-static int check_context_count(struct sheaf_host *host)
+static int ask_context_count(struct sheaf_host *host, uint32_t *ret_contexts)
 {
 	const struct sheaf_controller_ops *ops = host->options.ops;
-	uint32_t needed = host->workers ? host->workers : host->options.queues;
-	uint32_t contexts = 1;
+	int r = 0;
 
-	if (ops->report_maximum_context_count) {
-		int r = ops->report_maximum_context_count(host->options.controller, &contexts);
+	*ret_contexts = 1;
+	if (ops->report_maximum_context_count)
+		r = ops->report_maximum_context_count(host->options.controller, ret_contexts);
+	if (r == 0 && *ret_contexts == 0)
+		r = -EINVAL;
+	return r < 0 ? failed(host, "report_maximum_context_count", r) : 0;
+}
 
-		if (r < 0)
-			return failed(host, "report_maximum_context_count", r);
+/* Loops as many as the controller takes; those that nobody asked for are made fewer. */
+static int fit_counts(struct sheaf_host *host, uint32_t tasks, uint32_t contexts)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+	struct sheaf_host_options *o = &host->options;
+	uint32_t needed;
+
+	if (o->fit_queues && o->queues > tasks)
+		o->queues = tasks;
+	if (o->fit_queues && !host->workers && o->queues > contexts)
+		o->queues = contexts;
+	if (o->fit_workers && !host->workers && o->queues > contexts)
+		host->workers = contexts < SHEAF_WORKERS_MAX ? contexts : SHEAF_WORKERS_MAX;
+	if (tasks < o->queues) {
+		sheaf_error("controller %s takes %u tasks, fewer than the %u loops; use --loops=%u",
+			    ops->name, tasks, o->queues, tasks);
+		return -EINVAL;
 	}
-	if (needed <= contexts)
-		return 0;
-	sheaf_error("controller %s is served by at most %u loops, not %u; use --workers=%u", ops->name,
-		    contexts, needed, contexts);
-	return -EINVAL;
+	needed = host->workers ? host->workers : o->queues;
+	if (needed > contexts) {
+		sheaf_error("controller %s is served by at most %u loops, not %u; use --workers=%u",
+			    ops->name, contexts, needed, contexts);
+		return -EINVAL;
+	}
+	host->slots_per_queue = (tasks < o->slots ? tasks : o->slots) / o->queues;
+	host->slots = host->slots_per_queue * o->queues;
+	return 0;
 }
 
 static int make_region(struct sheaf_host *host)
@@ -173,6 +189,7 @@ static int make_queues(struct sheaf_host *host)
 int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_host **ret_host)
 {
 	struct sheaf_host *host;
+	uint32_t tasks = 0, contexts = 0;
 	int r;
 
 	if (options->queues < 1 || options->queues > SHEAF_QUEUES_MAX ||
@@ -192,9 +209,11 @@ int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_hos
 		free(host);
 		return r;
 	}
-	r = bring_up_identity(host);
+	r = bring_up_identity(host, &tasks);
 	if (r == 0)
-		r = check_context_count(host);
+		r = ask_context_count(host, &contexts);
+	if (r == 0)
+		r = fit_counts(host, tasks, contexts);
 	if (r == 0)
 		r = make_region(host);
 	if (r == 0)

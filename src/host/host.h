@@ -30,6 +30,8 @@ struct sheaf_host_options {
 	uint32_t slots;	       /* of all queues together */
 	uint32_t queues;       /* loops that make tasks */
 	uint32_t workers;      /* 0: fused */
+	bool fit_queues;       /* fewer queues, where the controller takes fewer tasks or contexts */
+	bool fit_workers;      /* workers, where it takes fewer contexts than there are queues */
 	size_t buffer_bytes;   /* longest transfer, margin included */
 	uint16_t bundle_max;   /* 1..32 */
 	bool single_mode;      /* never offer the mapping */
@@ -37,7 +39,7 @@ struct sheaf_host_options {
 };
 
 struct sheaf_host {
-	struct sheaf_host_options options;
+	struct sheaf_host_options options; /* queues as they are */
 	struct sheaf_region region;
 	struct sheaf_view view;		   /* the host's */
 	struct sheaf_view controller_view; /* the controller's, when it runs in this process */

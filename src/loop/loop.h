@@ -6,9 +6,7 @@
  * their handlers, ask the hooks for work, let hooks flush what gathered into bundles.
  *
  *   1. Everything here but sheaf_loop_wake() is called by the loop's own thread (asserted).
- *   2. An operation (struct sheaf_op) belongs to the loop from its start until its done() is entered.
- *      done() runs once, during a turn, never inside the call that started the operation.
- *   3. Nothing is allocated per operation.
+ *   2. An operation (struct sheaf_op) is as sheaf/loop.h says, which is the part that drivers see.
  */
 #ifndef SHEAF_LOOP_H
 #define SHEAF_LOOP_H
@@ -18,7 +16,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-struct sheaf_loop;
+#include <sheaf/loop.h> /* struct sheaf_op, and the operations that drivers start too */
 
 enum sheaf_io_backend {
 	SHEAF_IO_AUTO, /* io_uring where allowed, else sync */
@@ -37,26 +35,6 @@ enum sheaf_op_code {
 	SHEAF_OP_CALL,
 	SHEAF_OP_READY,
 	SHEAF_OP_COMMAND,
-};
-
-/**
- * struct sheaf_op - one operation in flight; embed it in what it works for
- * @done: set by the caller before the start. @result: bytes or 0, or a negative errno.
- * The other fields are the loop's.
- */
-struct sheaf_op {
-	void (*done)(struct sheaf_op *op, int result);
-	struct sheaf_op *next;
-	enum sheaf_op_code code;
-	int fd;
-	int flags;
-	int result;
-	unsigned iov_count;
-	const struct iovec *iov;
-	uint64_t offset;
-	uint64_t length;
-	int (*call)(void *arg);
-	void *arg;
 };
 
 /**
@@ -130,18 +108,10 @@ void sheaf_loop_ring_doorbell(struct sheaf_loop *loop, int doorbell_fd);
 /** Ring it now, by a system call of its own: for a call that stands alone, as all do in single-task mode. */
 void sheaf_loop_ring_doorbell_now(struct sheaf_loop *loop, int doorbell_fd);
 
-/* Start operations. op->done is set; all else is filled in here. iov and data stay the caller's and must
- * outlive the operation. rwf: RWF_DSYNC or 0. offset -1: none (devices). */
-void sheaf_loop_readv(struct sheaf_loop *loop, struct sheaf_op *op, int fd, const struct iovec *iov,
-		      unsigned n, uint64_t offset, int rwf);
-void sheaf_loop_writev(struct sheaf_loop *loop, struct sheaf_op *op, int fd,
-		       const struct iovec *iov, unsigned n, uint64_t offset, int rwf);
+/* More operations, started as those of sheaf/loop.h. */
 /** Poll a non-blocking fd for input, then readv: one completion for both. -EAGAIN when somebody else took it. */
 void sheaf_loop_readv_when_ready(struct sheaf_loop *loop, struct sheaf_op *op, int fd,
 				 const struct iovec *iov, unsigned n);
-void sheaf_loop_fsync(struct sheaf_loop *loop, struct sheaf_op *op, int fd, bool datasync);
-void sheaf_loop_fallocate(struct sheaf_loop *loop, struct sheaf_op *op, int fd, int mode,
-			  uint64_t offset, uint64_t length);
 /**
  * A command of the file's own (IORING_OP_URING_CMD). io_uring only (asserted). @command: up to 80 bytes, copied when it
  * is submitted.  @address, @length: the SQE's addr and len.
@@ -149,20 +119,11 @@ void sheaf_loop_fallocate(struct sheaf_loop *loop, struct sheaf_op *op, int fd, 
 void sheaf_loop_command(struct sheaf_loop *loop, struct sheaf_op *op, int fd, uint32_t operation,
 			const void *command, size_t command_bytes, const void *address,
 			uint32_t length);
-/** One shot; result: 0 ready. */
-void sheaf_loop_poll_in(struct sheaf_loop *loop, struct sheaf_op *op, int fd);
-/** One shot after @ns nanoseconds; result 0. */
-void sheaf_loop_timer(struct sheaf_loop *loop, struct sheaf_op *op, uint64_t ns);
-/** Run @call(@arg) on the helper pool (it may block); result: what it returned. */
-void sheaf_loop_call(struct sheaf_loop *loop, struct sheaf_op *op, int (*call)(void *arg),
-		     void *arg);
 /**
  * sheaf_loop_cancel() - take @op back, a read that waits: it ends with -ECANCELED, or with what it got
  * A wish: a read that has not been submitted yet, or that a kernel thread runs, goes on.
  */
 void sheaf_loop_cancel(struct sheaf_loop *loop, struct sheaf_op *op);
-/** The work is done already: done(op, result) later in this turn. */
-void sheaf_loop_ready(struct sheaf_loop *loop, struct sheaf_op *op, int result);
 
 /**
  * sheaf_loop_is_still() - will the kernel leave alone what waits (commands, reads when ready) until this turn ends?
@@ -185,8 +146,6 @@ bool sheaf_loop_awaits_files(const struct sheaf_loop *loop);
  */
 void sheaf_loop_count_calls(struct sheaf_loop *loop, unsigned n);
 
-/** Monotonic nanoseconds, read once a turn. */
-uint64_t sheaf_loop_now(const struct sheaf_loop *loop);
 enum sheaf_io_backend sheaf_loop_backend(const struct sheaf_loop *loop);
 const struct sheaf_loop_stats *sheaf_loop_stats(const struct sheaf_loop *loop);
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "store/image_lock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -536,4 +537,13 @@ int sheaf_file_store_open(const char *path, const struct sheaf_file_store_option
 	}
 	*ret_store = &o.file->store;
 	return 0;
+}
+
+int sheaf_file_store_dup(const struct sheaf_store *store)
+{
+	int fd;
+
+	assert(store->ops == &sheaf_file_store_ops);
+	fd = fcntl(((const struct sheaf_file_store *)store)->fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
 }

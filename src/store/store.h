@@ -14,38 +14,9 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include <sheaf/medium.h> /* struct sheaf_store_io, and a medium that a driver brings */
+
 #include "loop/loop.h"
-
-enum sheaf_store_op {
-	SHEAF_STORE_READ,
-	SHEAF_STORE_WRITE,   /* fua: durable when done */
-	SHEAF_STORE_FLUSH,   /* all writes done before it are durable when it is done */
-	SHEAF_STORE_DISCARD, /* reads as zeros afterwards, and frees the space where that is possible */
-	SHEAF_STORE_ZERO,    /* reads as zeros afterwards, and keeps (or takes) the space */
-	SHEAF_STORE_STATUS,  /* is offset in data or in a hole, and to where: extent_bytes, extent_hole */
-};
-
-struct sheaf_store;
-
-/** One access; embed it in what it works for. The caller fills in the first part. */
-struct sheaf_store_io {
-	enum sheaf_store_op op;
-	bool fua;
-	uint64_t offset; /* bytes from the start of the store (an image's offset= is added by the store) */
-	uint64_t length; /* bytes; STATUS: how far to look */
-	void *data;	 /* READ, WRITE */
-	/* result: 0 when all length was done, else a negative errno (-EIO for a short transfer). */
-	void (*done)(struct sheaf_store_io *io, int result);
-	/* STATUS: the extent at offset, 1..length bytes. */
-	uint64_t extent_bytes;
-	bool extent_hole;
-	/* The store's own. */
-	struct sheaf_store *store;
-	struct sheaf_loop *loop;
-	struct sheaf_op loop_op;
-	struct iovec iov;
-	uint64_t moved; /* bytes of length that are done */
-};
 
 struct sheaf_store_ops {
 	const char *name;
@@ -86,12 +57,20 @@ struct sheaf_file_store_options {
  */
 int sheaf_file_store_open(const char *path, const struct sheaf_file_store_options *options,
 			  struct sheaf_store **ret_store);
+/** Another descriptor of a file store's image, which keeps the image locked when the store is gone. The descriptor, or -errno. */
+int sheaf_file_store_dup(const struct sheaf_store *store);
 /** Bytes in memory, zero at first. 0 or -ENOMEM. */
 int sheaf_memory_store_create(uint64_t size_bytes, struct sheaf_store **ret_store);
 /** The bytes of a memory store, for tests. */
 uint8_t *sheaf_memory_store_bytes(struct sheaf_store *store);
 /** Reads zeros, forgets writes; for measuring everything else. 0 or -ENOMEM. */
 int sheaf_null_store_create(uint64_t size_bytes, struct sheaf_store **ret_store);
+
+/**
+ * sheaf_medium_store_create() - a store over a driver's callbacks
+ * @medium: copied, but for what arg points to.  Return: 0, -EINVAL (a medium that cannot be), -ENOMEM.
+ */
+int sheaf_medium_store_create(const struct sheaf_medium *medium, struct sheaf_store **ret_store);
 
 /** Start @io on @loop (its thread); io->done() comes once, later, for every outcome. */
 static inline void sheaf_store_submit(struct sheaf_store *store, struct sheaf_loop *loop,
