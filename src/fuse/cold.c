@@ -168,14 +168,14 @@ static void open_record(fuse_req_t req)
 /* Nothing of the reader is touched after the reply: the file may be closed then. */
 static void read_record(fuse_req_t req, size_t size, struct sheaf_trace_reader *reader)
 {
-	void *buffer = malloc(sheaf_min64(size, SHEAF_TRACE_READ_BYTES) + 1);
-	ssize_t n = buffer ? sheaf_trace_read(reader, buffer, size) : -ENOMEM;
+	/* Not of malloc(): for so much it maps memory anew each time, whose faults are longer than the copy. */
+	void *buffer = sheaf_session_scratch();
+	ssize_t n = sheaf_trace_read(reader, buffer, size);
 
 	if (n < 0)
 		fuse_reply_err(req, (int)-n);
 	else
 		fuse_reply_buf(req, buffer, (size_t)n);
-	free(buffer);
 }
 
 static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

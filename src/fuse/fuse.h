@@ -159,6 +159,12 @@ int sheaf_session_mount(struct sheaf_fuse *fuse, const char *options);
 void sheaf_session_destroy(struct sheaf_fuse *fuse);
 /** Give libfuse a request; its reply goes to @fq->cold_request's entry, or to @fq->fd. Thread: the queue's loop. */
 void sheaf_session_process(struct sheaf_fuse_queue *fq, void *message, size_t length);
+/**
+ * sheaf_session_scratch() - room for the answer of the request that libfuse has right now, SHEAF_MAX_WRITE bytes of it
+ * Where the answer goes through the ring it is the slot's buffer, so that it need not be copied there. Not for a request with
+ * a payload, which may lie there. Thread: the queue's loop, from inside one of sheaf_cold_ops.
+ */
+void *sheaf_session_scratch(void);
 /** A clone of the device for one more loop, or -errno. The caller closes it. */
 int sheaf_session_clone(struct sheaf_fuse *fuse);
 

@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fuse/task.h"
 
 /* FUSE_INIT comes at once with the mount; a kernel that does not send it is broken. */
 #define INIT_TIMEOUT_MS 10000
@@ -87,6 +88,14 @@ void sheaf_session_process(struct sheaf_fuse_queue *fq, void *message, size_t le
 	current_queue = fq;
 	fuse_session_process_buf(fq->fuse->session, &buffer);
 	current_queue = NULL;
+}
+
+void *sheaf_session_scratch(void)
+{
+	const struct sheaf_fuse_queue *fq = current_queue;
+
+	return fq->cold_request ? sheaf_request_buffer(fq->cold_request) :
+				  fq->cold + SHEAF_FUSE_HEAD_BYTES;
 }
 
 /* Read FUSE_INIT and have it answered, before any loop runs. */

@@ -260,7 +260,8 @@ void sheaf_fuse_ring_cold_reply(struct sheaf_request *request, const struct iove
 			commit(request->entry, -EIO, 0);
 			return;
 		}
-		memcpy(at + length, iov[i].iov_base, iov[i].iov_len);
+		if (at + length != iov[i].iov_base) /* sheaf_session_scratch() */
+			memcpy(at + length, iov[i].iov_base, iov[i].iov_len);
 		length += iov[i].iov_len;
 	}
 	commit(request->entry, out->error, length);
