@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -212,6 +213,7 @@ static int run(const struct options *o)
 		for (unsigned j = 0; j < o->jobs; j++) {
 			pids[j] = fork();
 			if (pids[j] == 0) {
+				prctl(PR_SET_PDEATHSIG, SIGKILL);
 				run_job(o, j, &shared[j]);
 				exit(0);
 			}

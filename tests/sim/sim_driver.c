@@ -165,8 +165,11 @@ static void hold(struct sim_context *c, uint16_t slot, const struct sheaf_task *
 		.command = w->tasks[slot].command,
 		.identifier = task->controller_task_identifier,
 	};
-	if (w->plan.hostile)
-		w->held[slot].command.kind = SIM_RESERVE; /* nothing that could be carried out */
+	if (w->plan.hostile) {
+		/* The hostile driver before it may have written anything into the command slot; it is not carried out. */
+		w->held[slot].command.kind = SIM_RESERVE;
+		w->held[slot].identifier = w->host->slot_states[slot].identifier;
+	}
 	sim_event(w, "driver %u: got slot %u", c->number, slot);
 }
 
@@ -417,6 +420,27 @@ static void end_of_turn(void *private_data)
 	complete(private_data);
 }
 
+/* Give back a slot once more that was given back before, with what was its answer then. */
+static void complete_again(struct sim_context *c)
+{
+	struct sim_world *w = c->world;
+	uint16_t slot = (uint16_t)sim_below(&w->random, w->host->slots);
+	struct sim_held h = { .identifier = w->last_identifier[slot] };
+	struct sheaf_response by_value;
+
+	/* Behind its first answer: in another lane it might be before it, and taken for it. */
+	if (!w->last_identifier[slot] || w->held[slot].held || sim_context_of(w, slot) != c->number ||
+	    !is_sloppy(c, slot))
+		return;
+	w->injected++;
+	sim_event(w, "driver %u: completes slot %u again", c->number, slot);
+	respond(&by_value, &h, SIM_ANSWER_GOOD, false);
+	if (w->host->bundled)
+		sheaf_bundled_parallel_task_completion(c->context, &slot, 1);
+	else
+		sheaf_parallel_task_completion(c->context, slot, &by_value);
+}
+
 /* I/O */
 
 void sim_driver_io(struct sim_context *c, unsigned n)
@@ -435,6 +459,8 @@ void sim_driver_io(struct sim_context *c, unsigned n)
 	}
 	if (w->draining || sim_percent(&w->random, 50))
 		complete(c);
+	if (!w->draining)
+		complete_again(c);
 }
 
 void sim_driver_land(struct sim_world *w)
@@ -530,7 +556,9 @@ static void spoil_response(struct sim_world *w, unsigned slot, struct sheaf_resp
 	r->controller_task_identifier =
 		state->identifier - (sim_percent(random, 80) ? 0 : sim_next(random) >> sim_below(random, 64));
 	r->service_response = sim_percent(random, 80) ? SHEAF_TASK_COMPLETE : sim_below(random, 8);
-	r->completion_status = sim_percent(random, 60) ? SHEAF_STATUS_GOOD : sim_below(random, 0x30);
+	r->completion_status = sim_percent(random, 60) ? SHEAF_STATUS_GOOD :
+			       sim_percent(random, 50) ? SHEAF_STATUS_BUSY :
+							 sim_below(random, 0x30);
 	r->bytes_transferred = sim_percent(random, 70) ? state->requested : sim_next(random);
 	r->sense_length = (uint8_t)sim_next(random);
 	for (unsigned i = 0; i < SHEAF_SENSE_MAX; i += 8) {
@@ -608,6 +636,9 @@ static void hostile_write(struct sim_world *w, unsigned queue)
 			at = (uint8_t *)ring->ring + 64 * sim_below(random, 3);
 			any = sim_percent(random, 70) ? ring->index + sim_below(random, 4) : any;
 		}
+		/* And what a task asks for, which the check of its answer must not go by. */
+		if (sim_percent(random, 20))
+			at = (uint8_t *)&w->raw.commands[sim_below(random, w->host->slots)].requested_transfer_count;
 		memcpy(at, &any, sizeof(any));
 	}
 }
