@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The simulation finds faults: each of these is put into a copy of a source file, linked in place of the file, and must be found
 # within a short run. From the build folder; FAULTS='name ...' for some of them.
+# shellcheck disable=SC2016 # $1 is perl's
 set -u -o pipefail
 
 schedules=20000
