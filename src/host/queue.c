@@ -198,7 +198,7 @@ static void gather(struct sheaf_queue *queue, uint16_t slot)
 
 void sheaf_slot_reissue(struct sheaf_queue *queue, uint16_t slot)
 {
-	sheaf_slot_state(queue, slot)->reissued = true;
+	sheaf_slot_state(queue, slot)->timed = true;
 	gather(queue, slot);
 	sheaf_count_add(&queue->stats.reissued, 1);
 }
@@ -211,11 +211,9 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	state->requested = task->requested_transfer_count;
 	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
 	state->opcode = task->command_descriptor_block[0];
-	state->reissued = false;
-	/* Of a task that waits for a driver; otherwise it counts from its hand-over. */
+	state->timed = false;
 	if (queue->held)
-		state->deadline_ns =
-			queue->timeout_ns ? sheaf_loop_now(queue->loop) + queue->timeout_ns : 0;
+		sheaf_slot_begin_time(queue, state);
 	gather(queue, slot);
 	sheaf_count_add(&queue->stats.started, 1);
 	sheaf_count_add(&queue->stats.in_flight, 1);
@@ -305,7 +303,7 @@ static void hand_over(struct sheaf_queue *queue, uint16_t slot, const struct han
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);
-	if (!state->reissued) {
+	if (!state->timed) {
 		state->deadline_ns = when->deadline_ns;
 		state->start_ns = when->start_ns;
 	}

@@ -109,7 +109,7 @@ struct sheaf_slot_state {
 	/* QUARANTINED: what of the two that end it has happened. */
 	bool returned; /* the controller gave it back */
 	bool put;      /* the client is done with it */
-	bool reissued; /* its driver died: the time of its first hand-over still counts */
+	bool timed;    /* it waits, or waited, for a driver: its time has begun before it is handed over */
 	uint64_t identifier;
 	uint64_t requested; /* bytes */
 	uint64_t deadline_ns; /* since it was handed over; 0: none */

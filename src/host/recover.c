@@ -75,10 +75,8 @@ static void recover_slot(struct sheaf_queue *queue, uint16_t slot)
 	} else if (state->owner == SHEAF_SLOT_QUARANTINED && !state->returned) {
 		sheaf_slot_take_back(queue, slot);
 		sheaf_slot_returned(queue, slot);
-	} else if (state->owner == SHEAF_SLOT_GATHERED && !state->reissued) {
-		/* Its time would have begun with its hand-over. */
-		state->deadline_ns =
-			queue->timeout_ns ? sheaf_loop_now(queue->loop) + queue->timeout_ns : 0;
+	} else if (state->owner == SHEAF_SLOT_GATHERED && !state->timed) {
+		sheaf_slot_begin_time(queue, state);
 	}
 }
 

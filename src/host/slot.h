@@ -31,6 +31,16 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 	state->owner = to;
 }
 
+/* The time of the task in @state begins now, not with its hand-over: there is no driver. */
+static inline void sheaf_slot_begin_time(struct sheaf_queue *queue, struct sheaf_slot_state *state)
+{
+	uint64_t now_ns = sheaf_loop_now(queue->loop);
+
+	state->timed = true;
+	state->start_ns = sheaf_observe_hand_over(&queue->observe, now_ns);
+	state->deadline_ns = queue->timeout_ns ? now_ns + queue->timeout_ns : 0;
+}
+
 static inline void sheaf_slot_leave_quarantine(struct sheaf_queue *queue,
 					       struct sheaf_slot_state *state)
 {
