@@ -18,6 +18,8 @@
 #define FRONTS_AUTO_MAX 4
 /* Operations of a front loop at a time: a read, a reply and an image access a slot. */
 #define OPS_PER_SLOT 2
+/* What each step of escalation gets, if the user does not say: a part of the timeout. */
+#define GRACE_PARTS 6
 
 static void name_thread(const char *kind, unsigned index)
 {
@@ -225,6 +227,8 @@ static int make_host(struct sheaf_engine *engine)
 		.bundle_max = (uint16_t)o->bundle_max,
 		.single_mode = o->single_mode,
 		.timeout_ms = o->timeout_ms,
+		.grace_ms = o->grace_ms < 0 ? o->timeout_ms / GRACE_PARTS : (uint32_t)o->grace_ms,
+		.violations_max = o->violations_max,
 	};
 
 	return sheaf_host_create(&host_options, &engine->host);

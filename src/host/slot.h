@@ -27,8 +27,8 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 	};
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 
-	assert(allowed_from[to] & 1 << state->owner);
-	state->owner = to;
+	assert(allowed_from[to] & 1 << atomic_load_explicit(&state->owner, memory_order_relaxed));
+	atomic_store_explicit(&state->owner, (uint8_t)to, memory_order_release); /* see flight.h, 3 */
 }
 
 static inline void sheaf_slot_leave_quarantine(struct sheaf_queue *queue,
@@ -50,7 +50,7 @@ static inline void sheaf_slot_release(struct sheaf_queue *queue, uint16_t slot)
 		queue->client->slot_free(queue->client);
 }
 
-/* Count a violation, and say so, but not more than a few times a kind. */
+/* Count a violation, and say so, but not more than a few times a second; too many, and the driver is to be replaced. */
 void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind);
 /* process_parallel_task did not accept the task in @slot. */
 void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot);
