@@ -157,6 +157,10 @@ static void print_text(const char *dir, const json_t *stats)
 	       number(stats, "tasks", "timeouts"), number(stats, "tasks", "aborted"),
 	       number(stats, "tasks", "reissued"), number(stats, "tasks", "retries"),
 	       number(stats, "tasks", "quarantined"));
+	printf("escalation    aborts %.0f, LU resets %.0f, driver restarts %.0f, failed %.0f\n",
+	       number(stats, "escalation", "aborts"), number(stats, "escalation", "lu_resets"),
+	       number(stats, "escalation", "driver_restarts"),
+	       number(stats, "escalation", "failed"));
 	print_bundles(stats, "request       bundles", "request_bundles");
 	print_bundles(stats, "completion    bundles", "completion_bundles");
 	printf("system calls  io_uring_enter %.0f (%.2f a task), doorbells %.0f, completed inline "

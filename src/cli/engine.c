@@ -21,6 +21,8 @@
 /* At the end reads are taken back, which is a wish (see sheaf_loop_cancel()), so it is waited for a second and not for ever. */
 #define REST_TRIES   1000
 #define REST_WAIT_US 1000
+/* What each step of escalation gets, if the user does not say: a part of the timeout. */
+#define GRACE_PARTS 6
 
 static void name_thread(const char *kind, unsigned index)
 {
@@ -246,6 +248,8 @@ static int make_host(struct sheaf_engine *engine)
 		.bundle_max = (uint16_t)o->bundle_max,
 		.single_mode = o->single_mode,
 		.timeout_ms = o->timeout_ms,
+		.grace_ms = o->grace_ms < 0 ? o->timeout_ms / GRACE_PARTS : (uint32_t)o->grace_ms,
+		.violations_max = o->violations_max,
 	};
 
 	int r = sheaf_host_create(&host_options, &engine->host);

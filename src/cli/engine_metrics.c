@@ -91,6 +91,13 @@ static const struct queue_row {
 	    "Completions that came after their task's deadline."),
 	ROW("slots_quarantined", "gauge", quarantined,
 	    "Slots that the controller has not given back after a timeout."),
+	ROW("escalation_aborts_total", "counter", aborts, "ABORT TASK for a task past its deadline."),
+	ROW("escalation_lu_resets_total", "counter", lu_resets,
+	    "LOGICAL UNIT RESET, after an abort that did not help."),
+	ROW("escalation_driver_restarts_total", "counter", driver_restarts,
+	    "Drivers that were to be replaced, for a task that neither ended or for violations."),
+	ROW("escalation_failed_total", "counter", failed,
+	    "Tasks that failed as no step of escalation ended them."),
 #undef ROW
 };
 

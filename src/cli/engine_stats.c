@@ -42,6 +42,18 @@ static json_t *tasks(const struct sheaf_engine *engine, const struct sheaf_queue
 	return o;
 }
 
+/* Steps of src/host/escalate.h. */
+static json_t *escalation(const struct sheaf_engine *engine)
+{
+	json_t *o = json_object();
+
+	put(o, "aborts", SHEAF_ENGINE_COUNT(engine, NULL, aborts));
+	put(o, "lu_resets", SHEAF_ENGINE_COUNT(engine, NULL, lu_resets));
+	put(o, "driver_restarts", SHEAF_ENGINE_COUNT(engine, NULL, driver_restarts));
+	put(o, "failed", SHEAF_ENGINE_COUNT(engine, NULL, failed));
+	return o;
+}
+
 /* @offset: of a struct sheaf_bundle_stats. */
 static json_t *bundles(const struct sheaf_engine *engine, const struct sheaf_queue *queue,
 		       size_t offset)
@@ -224,6 +236,7 @@ char *sheaf_engine_stats(void *arg, size_t *ret_length)
 	put(o, "workers", engine->worker_count);
 	put(o, "lanes", engine->front_count * engine->worker_count);
 	json_object_set_new(o, "tasks", tasks(engine, NULL));
+	json_object_set_new(o, "escalation", escalation(engine));
 	put_bundles(o, engine, NULL);
 	put(o, "doorbells", SHEAF_ENGINE_LOOP_COUNT(engine, doorbells));
 	put(o, "io_uring_enters", SHEAF_ENGINE_LOOP_COUNT(engine, enters));

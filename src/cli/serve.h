@@ -39,6 +39,8 @@ struct sheaf_serve_options {
 	int mode;		     /* -1: 0600, read-only 0444 */
 	enum sheaf_allow_other allow_other;
 	uint32_t timeout_ms; /* default 30000 */
+	int grace_ms;	     /* -1: a part of timeout_ms */
+	unsigned violations_max; /* default 100 */
 	bool force_share;
 	char *fuse_options; /* more options for libfuse, comma-separated, or NULL */
 	/* Called once, after the mount's first successful READ. */

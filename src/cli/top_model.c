@@ -41,6 +41,14 @@ static void read_tasks(struct sheaf_top_tasks *tasks, const json_t *o)
 	tasks->quarantined = number(o, "quarantined");
 }
 
+static void read_escalation(struct sheaf_top_escalation *escalation, const json_t *o)
+{
+	escalation->aborts = number(o, "aborts");
+	escalation->lu_resets = number(o, "lu_resets");
+	escalation->driver_restarts = number(o, "driver_restarts");
+	escalation->failed = number(o, "failed");
+}
+
 /* "count" and "tasks" were read a moment before the sizes; their sums agree with them. */
 static void read_bundles(struct sheaf_top_bundles *bundles, const json_t *o)
 {
@@ -192,6 +200,7 @@ int sheaf_top_parse(const char *text, struct sheaf_top **ret_top)
 	top->slots = number(o, "slots");
 	top->clock_ns = number(o, "clock_ns");
 	read_tasks(&top->tasks, json_object_get(o, "tasks"));
+	read_escalation(&top->escalation, json_object_get(o, "escalation"));
 	read_bundles(&top->requests, json_object_get(o, "request_bundles"));
 	read_bundles(&top->completions, json_object_get(o, "completion_bundles"));
 	top->doorbells = number(o, "doorbells");
@@ -241,6 +250,15 @@ static void less_tasks(struct sheaf_top_tasks *later, const struct sheaf_top_tas
 	less(&later->late, earlier->late);
 	less(&later->aborted, earlier->aborted);
 	less(&later->reissued, earlier->reissued);
+}
+
+static void less_escalation(struct sheaf_top_escalation *later,
+			    const struct sheaf_top_escalation *earlier)
+{
+	less(&later->aborts, earlier->aborts);
+	less(&later->lu_resets, earlier->lu_resets);
+	less(&later->driver_restarts, earlier->driver_restarts);
+	less(&later->failed, earlier->failed);
 }
 
 static void less_bundles(struct sheaf_top_bundles *later, const struct sheaf_top_bundles *earlier)
@@ -321,6 +339,7 @@ int sheaf_top_between(const struct sheaf_top *earlier, const struct sheaf_top *l
 		return -ENOMEM;
 	less(&d->clock_ns, earlier->clock_ns);
 	less_tasks(&d->tasks, &earlier->tasks);
+	less_escalation(&d->escalation, &earlier->escalation);
 	less_bundles(&d->requests, &earlier->requests);
 	less_bundles(&d->completions, &earlier->completions);
 	less(&d->doorbells, earlier->doorbells);

@@ -23,6 +23,11 @@ struct sheaf_top_tasks {
 	uint64_t in_flight, quarantined; /* states */
 };
 
+/* Steps for tasks past their deadline. */
+struct sheaf_top_escalation {
+	uint64_t aborts, lu_resets, driver_restarts, failed;
+};
+
 struct sheaf_top_bundles {
 	uint64_t count, tasks, by_size[SHEAF_BUNDLE_MAX + 1];
 };
@@ -60,6 +65,7 @@ struct sheaf_top {
 	/* When this was; of a difference, how long. */
 	uint64_t clock_ns;
 	struct sheaf_top_tasks tasks;
+	struct sheaf_top_escalation escalation;
 	struct sheaf_top_bundles requests, completions;
 	uint64_t doorbells, enters, inline_completions, violations;
 	struct sheaf_top_command *commands;

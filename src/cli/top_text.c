@@ -78,6 +78,20 @@ static void print_server(FILE *out, const struct sheaf_top_page *page, const str
 		per_task(top, top->inline_completions));
 }
 
+/* Seldom anything: a line only then. */
+static void print_escalation(FILE *out, const struct sheaf_top_page *page, const struct sheaf_top *top)
+{
+	const struct sheaf_top_escalation *e = &top->escalation;
+
+	if (!e->aborts && !e->lu_resets && !e->driver_restarts && !e->failed)
+		return;
+	begin(out, page, SHEAF_TOP_MARK_TROUBLE);
+	fprintf(out,
+		"late tasks: aborts %" PRIu64 ", LU resets %" PRIu64 ", driver restarts %" PRIu64
+		", failed %" PRIu64 "; see: sheaf why\n",
+		e->aborts, e->lu_resets, e->driver_restarts, e->failed);
+}
+
 static void print_trouble(FILE *out, const struct sheaf_top_page *page, const struct sheaf_top *top)
 {
 	const struct sheaf_top_tasks *t = &top->tasks;
@@ -250,6 +264,7 @@ void sheaf_top_print(FILE *out, const struct sheaf_top_page *page, const struct 
 {
 	print_server(out, page, top);
 	print_trouble(out, page, top);
+	print_escalation(out, page, top);
 	print_commands(out, page, top);
 	print_bundles(out, page, top);
 	print_queues(out, page, top);
@@ -280,6 +295,17 @@ static json_t *json_tasks(const struct sheaf_top *top, const struct sheaf_top_ta
 	put(o, "timeouts", tasks->timeouts);
 	put(o, "late", tasks->late);
 	put(o, "quarantined", tasks->quarantined);
+	return o;
+}
+
+static json_t *json_escalation(const struct sheaf_top_escalation *escalation)
+{
+	json_t *o = json_object();
+
+	put(o, "aborts", escalation->aborts);
+	put(o, "lu_resets", escalation->lu_resets);
+	put(o, "driver_restarts", escalation->driver_restarts);
+	put(o, "failed", escalation->failed);
 	return o;
 }
 
@@ -362,6 +388,7 @@ char *sheaf_top_json(const struct sheaf_top_page *page, const struct sheaf_top *
 	put(o, "pid", top->pid);
 	put_real(o, "seconds", (double)top->clock_ns / 1e9);
 	json_object_set_new(o, "tasks", json_tasks(top, &top->tasks));
+	json_object_set_new(o, "escalation", json_escalation(&top->escalation));
 	put_real(o, "mean_depth", depth(top));
 	put_real(o, "enters_per_task", per_task(top, top->enters));
 	put_real(o, "doorbells_per_task", per_task(top, top->doorbells));

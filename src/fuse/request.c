@@ -15,7 +15,7 @@
 #include "fuse/task.h"
 #include "scsi/sense_errno.h"
 
-/* A unit attention is news, not a failure: the task is sent again, but not for ever. */
+/* A unit attention is news, not a failure, nor is another task's reset: the task is sent again, but not for ever. */
 #define ATTENTION_RETRIES 5
 
 static void add(_Atomic uint64_t *counter, uint64_t n)
@@ -83,7 +83,7 @@ static bool is_busy(const struct sheaf_result *result)
 
 void sheaf_request_ended(struct sheaf_request *request, const struct sheaf_result *result)
 {
-	if ((is_unit_attention(result) || is_busy(result)) && !result->quarantined &&
+	if ((is_unit_attention(result) || is_busy(result) || result->reset) && !result->quarantined &&
 	    request->retries++ < ATTENTION_RETRIES) {
 		sheaf_queue_retry(request->fq->queue, request->slot);
 		return;

@@ -2,14 +2,19 @@
 /* complete.c - the completion half of a queue: the check of what comes back, and deadlines; see queue.h. */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+
+#include <sheaf/scsi.h>
 
 #include "base/counter.h"
 #include "base/log.h"
 #include "host/slot.h"
 
-/* Messages about one kind of violation; the counters go on. */
-#define VIOLATION_MESSAGES 8
+/* Messages of a queue, a second; the counters go on. */
+#define MESSAGES_LENGTH_NS 1000000000ull
+#define MESSAGES_MAX	   5
+#define DUMP_MAX	   256
 
 const char *const sheaf_violation_names[SHEAF_VIOLATION_KINDS] = {
 	[SHEAF_VIOLATION_COUNT] = "count",
@@ -21,25 +26,149 @@ const char *const sheaf_violation_names[SHEAF_VIOLATION_KINDS] = {
 	[SHEAF_VIOLATION_RING] = "ring",
 };
 
+/* Once a window. */
+static void too_many_violations(struct sheaf_queue *queue, uint64_t now_ns)
+{
+	struct sheaf_host *host = queue->host;
+	char why[96];
+	int r;
+
+	snprintf(why, sizeof(why), "it broke rules of the seam more than %u times within %u s",
+		 host->options.violations_max, SHEAF_VIOLATION_WINDOW_MS / 1000);
+	/* Asked for since this window began, it counts for it. */
+	r = sheaf_escalation_restart(host->escalation, queue->violation_window.window_ns, why);
+	if (r > 0)
+		sheaf_count_add(&queue->stats.driver_restarts, 1);
+	queue->violation_window.window_ns = now_ns;
+	queue->violation_window.count = 0;
+	if (r >= 0 || atomic_exchange(&host->violations_told, true))
+		return;
+	sheaf_error("controller %s: %s, and cannot be replaced; nothing that it says is believed without a check, but "
+		    "its disk is not to be relied on: unmount it, and have the driver mended",
+		    host->options.ops->name, why);
+}
+
 void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind)
 {
+	uint64_t now_ns = sheaf_loop_now(queue->loop), left_out, before;
+
 	sheaf_count_add(&queue->stats.violations[kind], 1);
-	if (sheaf_count_get(&queue->stats.violations[kind]) <= VIOLATION_MESSAGES)
-		sheaf_warning("controller %s broke a rule of the seam (%s)",
-			      queue->host->options.ops->name, sheaf_violation_names[kind]);
+	if (sheaf_rate_allows(&queue->violation_rate, now_ns, MESSAGES_LENGTH_NS, MESSAGES_MAX, &left_out))
+		sheaf_warning("controller %s broke a rule of the seam (%s); and %llu more before",
+			      queue->host->options.ops->name, sheaf_violation_names[kind],
+			      (unsigned long long)left_out);
+	if (queue->host->options.violations_max &&
+	    !sheaf_rate_allows(&queue->violation_window, now_ns, SHEAF_VIOLATION_WINDOW_MS * 1000000ull,
+			       queue->host->options.violations_max, &before))
+		too_many_violations(queue, now_ns);
+}
+
+/* What may be told of the task in @slot, which the controller has. */
+static void look_at(struct sheaf_queue *queue, uint16_t slot, struct sheaf_flight_task *ret_task,
+		    uint64_t *ret_target)
+{
+	*ret_target = 0;
+	if (!sheaf_flight_peek(&queue->host->region, slot, ret_task, ret_target))
+		memset(ret_task, 0, sizeof(*ret_task));
+}
+
+/* Like a disk's log: the task, how old it is, who has it, and what happens now. */
+static void dump(struct sheaf_queue *queue, uint16_t slot, uint64_t now_ns, const char *what)
+{
+	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	const char *name = queue->host->options.ops->name;
+	struct sheaf_flight_task task;
+	char text[DUMP_MAX], owner[32] = "the driver, on this loop";
+	uint64_t left_out, target;
+
+	if (!sheaf_rate_allows(&queue->stuck_rate, now_ns, MESSAGES_LENGTH_NS, MESSAGES_MAX, &left_out))
+		return;
+	if (left_out)
+		sheaf_warning("controller %s: and %llu messages more about late tasks", name,
+			      (unsigned long long)left_out);
+	look_at(queue, slot, &task, &target);
+	sheaf_flight_describe(&task, text, sizeof(text));
+	if (queue->host->workers)
+		snprintf(owner, sizeof(owner), "worker %u", state->worker);
+	sheaf_warning("controller %s: not completed after %.1f s, and with %s: slot %u of queue %u, generation %u, %s; %s",
+		      name, (double)(now_ns - state->start_ns) / 1e9, owner, slot, queue->index,
+		      state->generation, text, what);
+}
+
+/* The task in @slot ended badly: of its own, or for another one's sake? */
+static void judge_failure(struct sheaf_queue *queue, uint16_t slot)
+{
+	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	struct sheaf_result *result = &queue->result;
+	struct sheaf_flight_task task;
+	uint64_t target;
+
+	if (result->quarantined)
+		return;
+	if (state->step != SHEAF_STEP_NONE) {
+		sheaf_count_add(&queue->stats.aborted, 1);
+		return;
+	}
+	/* A reset ends all tasks of its unit, SAM-5 section 6.3.3; those that were in time may be sent again. */
+	if (!queue->grace_ns || (result->service_response != SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE &&
+				 sheaf_result_sense(result) >> 16 != SHEAF_KEY_ABORTED_COMMAND))
+		return;
+	look_at(queue, slot, &task, &target);
+	result->reset = sheaf_escalation_was_reset(queue->host->escalation, target, task.lun,
+						   state->start_ns);
+	if (result->reset)
+		sheaf_count_add(&queue->stats.aborted, 1);
+}
+
+/* After sheaf_observe_task(), which knows the time. */
+static inline void record_flight(struct sheaf_queue *queue, uint16_t slot,
+				 const struct sheaf_slot_state *state, uint64_t start_ns, bool good)
+{
+	const struct sheaf_result *result = &queue->result;
+	const struct sheaf_task *task = &queue->host->view.commands[slot];
+	struct sheaf_flight *flight = queue->flights;
+	struct sheaf_flight_end end = {
+		.start_ns = start_ns,
+		.latency_ns = queue->observe.now_ns - start_ns,
+		.place = state->place,
+		.identifier = atomic_load_explicit(&state->identifier, memory_order_relaxed),
+		.requested = (uint32_t)state->requested,
+		.transferred = (uint32_t)result->bytes_transferred,
+		.service_response = (uint8_t)result->service_response,
+		.status = (uint8_t)result->status,
+	};
+	struct sheaf_task copy;
+
+	if (queue->host->workers)
+		flight += state->worker;
+	if (__builtin_expect(!good, 0)) {
+		end.sense_key = (uint8_t)(sheaf_result_sense(result) >> 16);
+		end.step = state->step;
+		if (result->quarantined) { /* not ours to touch */
+			if (!sheaf_region_peek(&queue->host->region, slot, &copy))
+				return;
+			task = &copy;
+		}
+	}
+	sheaf_flight_record(flight, task, &end);
 }
 
 void sheaf_slot_end_task(struct sheaf_queue *queue, uint16_t slot)
 {
 	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	uint64_t start_ns = atomic_load_explicit(&state->start_ns, memory_order_relaxed);
 	bool good = sheaf_result_good(&queue->result);
 
 	sheaf_count_add(&queue->stats.ended, 1);
 	sheaf_count_sub(&queue->stats.in_flight, 1);
 	if (!good)
 		sheaf_count_add(&queue->stats.errors, 1);
-	sheaf_observe_task(&queue->observe, (enum sheaf_command)state->command, state->start_ns,
+	sheaf_observe_task(&queue->observe, (enum sheaf_command)state->command, start_ns,
 			   queue->result.bytes_transferred, good);
+	queue->result.reset = false;
+	if (!good)
+		judge_failure(queue, slot);
+	record_flight(queue, slot, state, start_ns, good);
 	if (!good && sheaf_probe_wanted(task_error))
 		sheaf_trace_error(queue, slot, &queue->result);
 	if (sheaf_trace_is_on(&queue->tracer))
@@ -288,9 +417,70 @@ static void end_waiting(struct sheaf_queue *queue, uint16_t slot)
 	end_undelivered(queue, slot, SHEAF_DELIVERY_TASK_TIMEOUT, false);
 }
 
+/*
+ * A task is past its deadline, or the step before has not ended it: the next one. True: a grace begins; false: there is none left.
+ */
+static bool next_step(struct sheaf_queue *queue, uint16_t slot, uint64_t now_ns)
+{
+	struct sheaf_escalation *escalation = queue->host->escalation;
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	struct sheaf_flight_task task;
+	uint64_t target;
+	int r;
+
+	if (!queue->grace_ns)
+		return false;
+	look_at(queue, slot, &task, &target);
+	switch (state->step) {
+	case SHEAF_STEP_NONE:
+		sheaf_count_add(&queue->stats.aborts, 1);
+		dump(queue, slot, now_ns, "it is aborted");
+		sheaf_escalation_abort(escalation, target, task.lun, state->identifier);
+		break;
+	case SHEAF_STEP_ABORT:
+		if (sheaf_escalation_reset(escalation, target, task.lun, state->start_ns)) {
+			sheaf_count_add(&queue->stats.lu_resets, 1);
+			dump(queue, slot, now_ns, "the logical unit is reset");
+		}
+		break;
+	case SHEAF_STEP_LU_RESET:
+		r = sheaf_escalation_restart(escalation, state->start_ns,
+					     "neither abort nor reset ended a task");
+		if (r < 0)
+			return false;
+		if (r > 0) {
+			sheaf_count_add(&queue->stats.driver_restarts, 1);
+			dump(queue, slot, now_ns, "the driver is replaced");
+		}
+		break;
+	default:
+		return false;
+	}
+	atomic_store_explicit(&state->step, (uint8_t)(state->step + 1), memory_order_relaxed);
+	atomic_store_explicit(&state->deadline_ns,
+			      now_ns < UINT64_MAX - queue->grace_ns ? now_ns + queue->grace_ns : now_ns,
+			      memory_order_relaxed);
+	return true;
+}
+
+/* Nobody else would say that there was more, once it has stopped. */
+static void tell_left_out(struct sheaf_queue *queue, uint64_t now_ns)
+{
+	uint64_t n = sheaf_rate_rest(&queue->stuck_rate, now_ns, MESSAGES_LENGTH_NS);
+
+	if (n)
+		sheaf_warning("controller %s: and %llu messages more about late tasks",
+			      queue->host->options.ops->name, (unsigned long long)n);
+	n = sheaf_rate_rest(&queue->violation_rate, now_ns, MESSAGES_LENGTH_NS);
+	if (n)
+		sheaf_warning("controller %s broke a rule of the seam %llu times more",
+			      queue->host->options.ops->name, (unsigned long long)n);
+}
+
 void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 {
 	sheaf_observe_bundle(&queue->observe, now_ns);
+	tell_left_out(queue, now_ns);
 	for (uint32_t i = 0; i < queue->host->slots; i++) {
 		struct sheaf_slot_state *state = &queue->host->slot_states[i];
 		uint16_t slot = (uint16_t)i;
@@ -298,7 +488,8 @@ void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 		bool waits = queue->held && state->owner == SHEAF_SLOT_GATHERED;
 
 		if (!sheaf_queue_owns(queue, slot) || (state->owner != SHEAF_SLOT_CONTROLLER && !waits) ||
-		    !state->deadline_ns || state->deadline_ns > now_ns)
+		    !state->deadline_ns || state->deadline_ns > now_ns ||
+		    (!waits && next_step(queue, slot, now_ns)))
 			continue;
 		if (waits) {
 			end_waiting(queue, slot);
@@ -306,11 +497,11 @@ void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 		}
 		sheaf_slot_set(queue, slot, SHEAF_SLOT_QUARANTINED);
 		SHEAF_PROBE4(task_timeout, queue->index, slot, state->opcode,
-			     now_ns - state->deadline_ns + queue->timeout_ns);
+			     now_ns - state->start_ns);
 		sheaf_count_add(&queue->stats.timeouts, 1);
 		sheaf_count_add(&queue->stats.quarantined, 1);
-		sheaf_warning("controller %s: the task in slot %u was not completed within %u ms",
-			      queue->host->options.ops->name, slot, queue->host->options.timeout_ms);
+		sheaf_count_add(&queue->stats.failed, 1);
+		dump(queue, slot, now_ns, "it fails with EIO, and its slot is quarantined");
 		end_undelivered(queue, slot, SHEAF_DELIVERY_TASK_TIMEOUT, true);
 	}
 }

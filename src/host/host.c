@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "host/escalate.h"
 #include "host/queue.h"
 
 static int failed(const struct sheaf_host *host, const char *method, int error)
@@ -111,9 +112,11 @@ static int map_slots(struct sheaf_host *host)
 	const struct sheaf_controller_ops *ops = host->options.ops;
 
 	host->hba_ids = calloc(host->slots, sizeof(*host->hba_ids));
-	host->slot_states = calloc(host->slots, sizeof(*host->slot_states));
+	host->slot_states = aligned_alloc(_Alignof(struct sheaf_slot_state),
+					  host->slots * sizeof(*host->slot_states));
 	if (!host->hba_ids || !host->slot_states)
 		return -ENOMEM;
+	memset(host->slot_states, 0, host->slots * sizeof(*host->slot_states));
 	for (uint32_t i = 0; i < host->slots; i++) {
 		int r = ops->map_hba_data(host->options.controller, &host->hba_ids[i]);
 
@@ -219,6 +222,8 @@ int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_hos
 	if (r == 0)
 		r = bring_up_memory(host);
 	if (r == 0)
+		r = sheaf_escalation_create(host, &host->escalation);
+	if (r == 0)
 		r = make_queues(host);
 	if (r < 0) {
 		sheaf_host_free(host);
@@ -230,8 +235,8 @@ int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_hos
 
 struct sheaf_host *sheaf_host_free(struct sheaf_host *host)
 {
-	if (!host)
-		return NULL;
+	if (!host || !sheaf_escalation_free(host->escalation))
+		return NULL; /* what a driver works with stays; the process ends soon */
 	for (uint32_t i = 0; host->queues && i < host->options.queues; i++)
 		sheaf_queue_free(host->queues[i]);
 	free(host->queues);

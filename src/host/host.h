@@ -20,6 +20,7 @@
 
 struct sheaf_queue;
 struct sheaf_slot_state;
+struct sheaf_escalation;
 
 #define SHEAF_QUEUES_MAX 64
 #define SHEAF_WORKERS_MAX 64
@@ -36,6 +37,8 @@ struct sheaf_host_options {
 	uint16_t bundle_max;   /* 1..32 */
 	bool single_mode;      /* never offer the mapping */
 	uint32_t timeout_ms;   /* per task; 0: none */
+	uint32_t grace_ms;     /* then for each step of escalate.h; 0: it fails at its deadline */
+	uint32_t violations_max; /* of a queue within SHEAF_VIOLATION_WINDOW_MS before the driver is replaced; 0: any number */
 };
 
 struct sheaf_host {
@@ -53,9 +56,14 @@ struct sheaf_host {
 	uint32_t *hba_ids; /* per slot, from map_hba_data */
 	struct sheaf_slot_state *slot_states; /* per slot */
 	struct sheaf_queue **queues;
-	/* Asks for another driver: asynchronous, from any loop. 0: it will be done; -EOPNOTSUPP: it runs in this process. NULL: so too. */
+	struct sheaf_escalation *escalation;
+	/*
+	 * Another driver in the place of this one: asks for it and returns at once. NULL: it cannot be had. Thread: any loop.
+	 * 0: it will be done; -EOPNOTSUPP: the controller runs in this process.
+	 */
 	int (*replace_driver)(void *arg, const char *why);
 	void *replace_arg;
+	_Atomic bool violations_told; /* that it cannot be replaced, though it ought to */
 	_Atomic bool traced;	 /* somebody reads .sheaf/record; see trace_reader.c */
 	uint32_t trace_sessions; /* that one's */
 };

@@ -12,8 +12,9 @@
 #include "base/log.h"
 #include "host/slot.h"
 
-/* Deadlines are looked at this often, as parts of the timeout, within these bounds. */
+/* Deadlines are looked at this often, as parts of the timeout and of a grace, within these bounds. */
 #define TICK_PARTS 8
+#define TICK_GRACE_PARTS 2
 #define TICK_MIN_NS 10000000ull
 #define TICK_MAX_NS 1000000000ull
 
@@ -36,6 +37,7 @@ int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_que
 	queue->first_slot = (uint16_t)(index * n);
 	queue->slot_count = (uint16_t)n;
 	queue->timeout_ns = host->options.timeout_ms * 1000000ull;
+	queue->grace_ns = host->options.grace_ms * 1000000ull;
 	queue->blank = (struct sheaf_task){
 		.version = SHEAF_TASK_VERSION,
 		.task_attribute = SHEAF_ATTRIBUTE_SIMPLE,
@@ -45,7 +47,8 @@ int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_que
 	queue->free_slots = calloc(host->slots, sizeof(*queue->free_slots));
 	queue->gathered = calloc(host->slots, sizeof(*queue->gathered));
 	queue->lanes = calloc(host->workers + 1, sizeof(*queue->lanes));
-	if (!queue->free_slots || !queue->gathered || !queue->lanes ||
+	queue->flights = sheaf_flight_create(host->workers ? host->workers : 1);
+	if (!queue->free_slots || !queue->gathered || !queue->lanes || !queue->flights ||
 	    sheaf_tracer_init(&queue->tracer, host->slots) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
@@ -74,6 +77,7 @@ void sheaf_queue_free(struct sheaf_queue *queue)
 	free(queue->free_slots);
 	free(queue->gathered);
 	free(queue->lanes);
+	sheaf_flight_destroy(queue->flights, queue->host->workers ? queue->host->workers : 1);
 	free(queue);
 }
 
@@ -164,6 +168,8 @@ static void arm_tick(struct sheaf_queue *queue)
 
 	if (queue->tick_armed || queue->timeout_ns == 0)
 		return;
+	if (queue->grace_ns && queue->grace_ns / TICK_GRACE_PARTS < ns)
+		ns = queue->grace_ns / TICK_GRACE_PARTS;
 	ns = ns < TICK_MIN_NS ? TICK_MIN_NS : ns > TICK_MAX_NS ? TICK_MAX_NS : ns;
 	queue->tick_armed = true;
 	sheaf_loop_timer(queue->loop, &queue->tick, ns);
@@ -188,10 +194,11 @@ static void gather(struct sheaf_queue *queue, uint16_t slot)
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	struct sheaf_task *task = &queue->host->view.commands[slot];
 
-	state->generation++;
-	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
-	task->controller_task_identifier = state->identifier;
-	task->task_tag_identifier = state->identifier;
+	uint64_t identifier = (uint64_t)++state->generation << 32 | queue->host->hba_ids[slot];
+
+	atomic_store_explicit(&state->identifier, identifier, memory_order_relaxed);
+	task->controller_task_identifier = identifier;
+	task->task_tag_identifier = identifier;
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
 	queue->gathered[queue->gathered_count++] = slot;
 }
@@ -212,6 +219,7 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
 	state->opcode = task->command_descriptor_block[0];
 	state->timed = false;
+	atomic_store_explicit(&state->step, SHEAF_STEP_NONE, memory_order_relaxed); /* a task sent again goes on from its own */
 	if (queue->held)
 		sheaf_slot_begin_time(queue, state);
 	gather(queue, slot);
@@ -231,14 +239,16 @@ void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
 	sheaf_queue_start(queue, slot);
 }
 
-/* When tasks are handed over: in the turn in which they were started. */
+/* When tasks are handed over, in the turn in which they were started, and as what. */
 struct hand_over {
 	uint64_t start_ns, deadline_ns;
+	uint64_t bundle;
+	uint8_t size, index; /* of the next slot */
 };
 
 /* The tasks in @slots are about to be handed over to @worker; fused: 0. */
 static void count_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n,
-			 uint32_t worker, const struct hand_over *when)
+			 uint32_t worker, struct hand_over *when)
 {
 	uint64_t bundle = sheaf_count_get(&queue->stats.requests.count);
 
@@ -246,6 +256,9 @@ static void count_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint
 		sheaf_trace_submit(queue, slots, n,
 				   queue->host->workers ? (uint8_t)worker : SHEAF_RECORD_FUSED,
 				   bundle, when->start_ns);
+	when->bundle = bundle;
+	when->size = (uint8_t)n;
+	when->index = 0;
 	SHEAF_PROBE4(bundle_submit, queue->index, worker, n, bundle);
 	sheaf_count_add(&queue->stats.requests.count, 1);
 	sheaf_count_add(&queue->stats.requests.tasks, n);
@@ -298,15 +311,16 @@ static struct hand_over hand_over_now(struct sheaf_queue *queue)
 	};
 }
 
-static void hand_over(struct sheaf_queue *queue, uint16_t slot, const struct hand_over *when)
+static void hand_over(struct sheaf_queue *queue, uint16_t slot, struct hand_over *when)
 {
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 
-	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);
+	state->place = sheaf_flight_place(when->bundle, slot, when->size, when->index++);
 	if (!state->timed) {
-		state->deadline_ns = when->deadline_ns;
-		state->start_ns = when->start_ns;
+		atomic_store_explicit(&state->deadline_ns, when->deadline_ns, memory_order_relaxed);
+		atomic_store_explicit(&state->start_ns, when->start_ns, memory_order_relaxed);
 	}
+	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);
 	sheaf_view_give(&queue->host->view, slot);
 }
 
@@ -325,7 +339,8 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 	}
 	lane = &queue->lanes[worker];
 	for (uint16_t i = 0; i < n; i++)
-		sheaf_slot_state(queue, slots[i])->worker = worker;
+		atomic_store_explicit(&sheaf_slot_state(queue, slots[i])->worker, worker,
+				      memory_order_relaxed);
 	count_lane(lane, n);
 	if (lane->broken)
 		return; /* their deadlines end them, or another driver gets them */
@@ -336,7 +351,7 @@ static void push_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint1
 }
 
 /* Single-task mode: by value, one call a task; through a lane with a doorbell a call, as nobody knows of the next. */
-static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct hand_over *when)
+static void push_single(struct sheaf_queue *queue, uint16_t slot, struct hand_over *when)
 {
 	struct sheaf_task task = queue->host->view.commands[slot];
 	uint32_t worker = pick_worker(queue);
@@ -352,7 +367,7 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot, const struct h
 	}
 	struct sheaf_queue_lane *lane = &queue->lanes[worker];
 
-	sheaf_slot_state(queue, slot)->worker = worker;
+	atomic_store_explicit(&sheaf_slot_state(queue, slot)->worker, worker, memory_order_relaxed);
 	count_lane(lane, 1);
 	if (lane->broken)
 		return;

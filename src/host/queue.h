@@ -29,10 +29,14 @@
 #ifndef SHEAF_QUEUE_H
 #define SHEAF_QUEUE_H
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/rate.h"
+#include "host/escalate.h"
+#include "host/flight.h"
 #include "host/host.h"
 #include "host/observe.h"
 #include "host/trace.h"
@@ -40,6 +44,9 @@
 #include "seam/port.h"
 
 #define SHEAF_SLOT_ON_THE_WAY UINT16_MAX
+
+/** Violations are counted within so long for sheaf_host_options.violations_max. */
+#define SHEAF_VIOLATION_WINDOW_MS 10000u
 
 enum sheaf_slot_owner {
 	SHEAF_SLOT_FREE,
@@ -70,6 +77,7 @@ struct sheaf_result {
 	uint8_t sense_length;
 	uint8_t sense[SHEAF_SENSE_MAX];
 	bool quarantined; /* the slot's memory must not be touched any more; put() it */
+	bool reset;	  /* it was not delivered, as its unit was reset for another task's sake: send it again */
 };
 
 static inline bool sheaf_result_good(const struct sheaf_result *result)
@@ -97,24 +105,30 @@ struct sheaf_queue_stats {
 	struct sheaf_bundle_stats requests, completions;
 	_Atomic uint64_t violations[SHEAF_VIOLATION_KINDS];
 	_Atomic uint64_t doorbells;
+	/* Steps of escalation that this queue's tasks made necessary, see escalate.h. */
+	_Atomic uint64_t aborts, lu_resets, driver_restarts, failed;
 };
 
+/** W: the loop of the queue that has it. Atomic is what others look at (sheaf why). */
 struct sheaf_slot_state {
-	_Atomic uint16_t queue; /* whose it is: its index, or SHEAF_SLOT_ON_THE_WAY; all else is for its loop only */
-	enum sheaf_slot_owner owner;
-	uint32_t generation;
-	uint32_t worker; /* whose lane it went to */
-	uint8_t command; /* enum sheaf_command */
-	uint8_t opcode;	 /* of its last task, for who looks in */
+	_Alignas(64) _Atomic uint16_t queue; /* whose it is: its index, or SHEAF_SLOT_ON_THE_WAY; all else is for its loop only */
+	_Atomic uint8_t owner;	 /* enum sheaf_slot_owner */
+	_Atomic uint8_t step;	 /* enum sheaf_escalation_step */
+	uint8_t command;	 /* enum sheaf_command */
+	uint8_t opcode;		 /* of its last task, for who looks in */
 	/* QUARANTINED: what of the two that end it has happened. */
 	bool returned; /* the controller gave it back */
 	bool put;      /* the client is done with it */
 	bool timed;    /* it waits, or waited, for a driver: its time has begun before it is handed over */
-	uint64_t identifier;
+	uint32_t generation;
+	_Atomic uint32_t worker; /* whose lane it went to */
+	_Atomic uint64_t identifier;
 	uint64_t requested; /* bytes */
-	uint64_t deadline_ns; /* since it was handed over; 0: none */
-	uint64_t start_ns;    /* when it was handed over, see observe.h */
+	_Atomic uint64_t deadline_ns; /* since it was handed over; 0: none. Then of the next step */
+	_Atomic uint64_t start_ns; /* when it was handed over, see observe.h */
+	uint64_t place; /* see sheaf_flight_place() */
 };
+static_assert(sizeof(struct sheaf_slot_state) == 64, "a cache line a slot");
 
 struct sheaf_queue_lane {
 	struct sheaf_lane lane;
@@ -138,14 +152,17 @@ struct sheaf_queue {
 	uint16_t free_count;
 	uint16_t *gathered;
 	uint16_t gathered_count;
-	uint64_t timeout_ns;
+	uint64_t timeout_ns, grace_ns;
 	struct sheaf_task blank; /* what a command is before its CDB; copying it is quicker than zeroing */
 	bool held; /* there is no driver: what gathers waits, see recover.h */
 	bool tick_armed;
+	struct sheaf_rate stuck_rate, violation_rate; /* of messages */
+	struct sheaf_rate violation_window;
 	struct sheaf_op tick;
 	struct sheaf_loop_hook hook;
 	struct sheaf_result result; /* the one being delivered */
 	struct sheaf_tracer tracer;
+	struct sheaf_flight *flights; /* pool: one a worker; fused: one */
 	struct sheaf_queue_stats stats;
 	struct sheaf_observe observe;
 };
@@ -197,7 +214,10 @@ bool sheaf_queue_flush(struct sheaf_queue *queue);
 void sheaf_queue_complete_bundle(struct sheaf_queue *queue, const uint16_t slots[], uint16_t n);
 void sheaf_queue_complete_single(struct sheaf_queue *queue, sheaf_action action,
 				 const struct sheaf_response *response);
-/** End what is past its deadline at @now_ns. Called by the queue's tick; by tests with their own clock. */
+/**
+ * sheaf_queue_expire() - the next step of escalation for what is past its deadline at @now_ns; the last step ends it
+ * Called by the queue's tick; by tests with their own clock.
+ */
 void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns);
 /** Walk all slots and assert what the states promise; returns the slots in CONTROLLER or QUARANTINED state. */
 unsigned sheaf_slots_check(const struct sheaf_queue *queue);

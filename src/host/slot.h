@@ -27,8 +27,8 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 	};
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 
-	assert(allowed_from[to] & 1 << state->owner);
-	state->owner = to;
+	assert(allowed_from[to] & 1 << atomic_load_explicit(&state->owner, memory_order_relaxed));
+	atomic_store_explicit(&state->owner, (uint8_t)to, memory_order_release); /* see flight.h, 3 */
 }
 
 /* The time of the task in @state begins now, not with its hand-over: there is no driver. */
@@ -37,8 +37,10 @@ static inline void sheaf_slot_begin_time(struct sheaf_queue *queue, struct sheaf
 	uint64_t now_ns = sheaf_loop_now(queue->loop);
 
 	state->timed = true;
-	state->start_ns = sheaf_observe_hand_over(&queue->observe, now_ns);
-	state->deadline_ns = queue->timeout_ns ? now_ns + queue->timeout_ns : 0;
+	atomic_store_explicit(&state->start_ns, sheaf_observe_hand_over(&queue->observe, now_ns),
+			      memory_order_relaxed);
+	atomic_store_explicit(&state->deadline_ns, queue->timeout_ns ? now_ns + queue->timeout_ns : 0,
+			      memory_order_relaxed);
 }
 
 static inline void sheaf_slot_leave_quarantine(struct sheaf_queue *queue,
@@ -68,7 +70,7 @@ void sheaf_slot_end_task(struct sheaf_queue *queue, uint16_t slot);
 void sheaf_slot_returned(struct sheaf_queue *queue, uint16_t slot);
 /* The task in @slot goes to another driver, under a new identifier; HOST state. */
 void sheaf_slot_reissue(struct sheaf_queue *queue, uint16_t slot);
-/* Count a violation, and say so, but not more than a few times a kind. */
+/* Count a violation, and say so, but not more than a few times a second; too many, and the driver is to be replaced. */
 void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind);
 /* A ring of @lane has an index that cannot be: counted, and the lane is not used any more. */
 void sheaf_queue_lane_broke(struct sheaf_queue *queue, struct sheaf_queue_lane *lane);

@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "base/counter.h"
+#include "host/flight.h"
 #include "host/slot.h"
 
 #ifdef SHEAF_HAVE_SDT
@@ -46,19 +47,6 @@ static struct sheaf_traced *traced(struct sheaf_queue *queue, uint16_t slot)
 	return &queue->tracer.tasks[slot];
 }
 
-/* LOGICAL BLOCK ADDRESS by the group of the operation code, SPC-4 section 4.2.5.1; of a command without one, anything. */
-static uint64_t cdb_lba(const uint8_t *cdb)
-{
-	switch (cdb[0] >> 5) {
-	case 0:
-		return sheaf_get_be24(cdb + SHEAF_CDB_6_LBA) & 0x1fffff;
-	case 4:
-		return sheaf_get_be64(cdb + SHEAF_CDB_16_LBA);
-	default:
-		return sheaf_get_be32(cdb + SHEAF_CDB_10_LBA);
-	}
-}
-
 /* What sheaf_put_lun() has put there: SAM-5 sections 4.7.7.2 and 4.7.7.3. */
 static uint16_t get_lun(const uint8_t bytes[8])
 {
@@ -70,7 +58,7 @@ void sheaf_trace_started(struct sheaf_queue *queue, uint16_t slot)
 	const struct sheaf_task *task = &queue->host->view.commands[slot];
 	const uint8_t *cdb = task->command_descriptor_block;
 
-	SHEAF_PROBE6(task_start, queue->index, slot, cdb[0], cdb_lba(cdb),
+	SHEAF_PROBE6(task_start, queue->index, slot, cdb[0], sheaf_flight_lba(cdb),
 		     task->requested_transfer_count, get_lun(task->logical_unit_bytes));
 }
 
@@ -140,8 +128,8 @@ static void push(struct sheaf_tracer *tracer, const struct sheaf_record *record)
 	atomic_store_explicit(&tracer->head, head + 1, memory_order_release);
 }
 
-/* Key, ASC, ASCQ. SPC-4 section 4.5: descriptor format has all three together, fixed format apart. */
-static uint32_t sense_number(const struct sheaf_result *result)
+/* SPC-4 section 4.5: descriptor format has all three together, fixed format apart. */
+uint32_t sheaf_result_sense(const struct sheaf_result *result)
 {
 	const uint8_t *s = result->sense;
 
@@ -162,13 +150,13 @@ void sheaf_trace_end(struct sheaf_queue *queue, uint16_t slot, const struct shea
 	bool known = t->identifier == state->identifier;
 
 	SHEAF_PROBE6(task_end, queue->index, slot, state->opcode,
-		     known ? cdb_lba(t->record.cdb) : 0, result->status, now_ns - state->start_ns);
+		     known ? sheaf_flight_lba(t->record.cdb) : 0, result->status, now_ns - state->start_ns);
 	if (!known || !session || t->session != session)
 		return;
 	t->record.latency_ns = htole64(now_ns > start_ns ? now_ns - start_ns : 0);
 	t->record.service_response = (uint8_t)result->service_response;
 	t->record.status = result->status > UINT8_MAX ? UINT8_MAX : (uint8_t)result->status;
-	t->record.sense_key = (uint8_t)(sense_number(result) >> 16);
+	t->record.sense_key = (uint8_t)(sheaf_result_sense(result) >> 16);
 	t->record.transferred = htole32((uint32_t)result->bytes_transferred);
 	push(tracer, &t->record);
 }
@@ -176,5 +164,5 @@ void sheaf_trace_end(struct sheaf_queue *queue, uint16_t slot, const struct shea
 void sheaf_trace_error(struct sheaf_queue *queue, uint16_t slot, const struct sheaf_result *result)
 {
 	SHEAF_PROBE6(task_error, queue->index, slot, sheaf_slot_state(queue, slot)->opcode,
-		     result->service_response, result->status, sense_number(result));
+		     result->service_response, result->status, sheaf_result_sense(result));
 }

@@ -67,6 +67,8 @@ void sheaf_trace_submit(struct sheaf_queue *queue, const uint16_t slots[], uint1
 			uint64_t bundle, uint64_t start_ns);
 /** The task in @slot ended, in HOST or QUARANTINED state, and sheaf_observe_task() has timed it. */
 void sheaf_trace_end(struct sheaf_queue *queue, uint16_t slot, const struct sheaf_result *result);
+/** Sense key, ASC and ASCQ in three bytes; 0 of a result without sense data. */
+uint32_t sheaf_result_sense(const struct sheaf_result *result);
 /** For the probe: it ended with anything but GOOD. */
 void sheaf_trace_error(struct sheaf_queue *queue, uint16_t slot, const struct sheaf_result *result);
 

@@ -65,6 +65,13 @@ void sheaf_region_release(const struct sheaf_region *region, uint32_t first, uin
 			(off_t)(count * g->buffer_stride));
 }
 
+bool sheaf_region_peek(const struct sheaf_region *region, uint32_t slot, struct sheaf_task *ret_task)
+{
+	off_t at = (off_t)(region->geometry.commands_offset + slot * sizeof(*ret_task));
+
+	return pread(region->fd, ret_task, sizeof(*ret_task), at) == sizeof(*ret_task);
+}
+
 int sheaf_view_map(const struct sheaf_region *region, struct sheaf_view *ret)
 {
 	const struct sheaf_region_geometry *g = &region->geometry;

@@ -13,6 +13,7 @@
 #ifndef SHEAF_REGION_H
 #define SHEAF_REGION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +56,11 @@ void sheaf_region_destroy(struct sheaf_region *region);
  * would go on with pages that no view sees any more.
  */
 void sheaf_region_release(const struct sheaf_region *region, uint32_t first, uint32_t count);
+/**
+ * sheaf_region_peek() - the command in @slot, whoever owns it: a copy through the file, for who looks in from outside
+ * Thread: any. It may be torn, and hostile. False: the file cannot be read.
+ */
+bool sheaf_region_peek(const struct sheaf_region *region, uint32_t slot, struct sheaf_task *ret_task);
 /** Map @region as one side's view. 0 or -errno. */
 int sheaf_view_map(const struct sheaf_region *region, struct sheaf_view *ret);
 void sheaf_view_unmap(struct sheaf_view *view);

@@ -18,6 +18,7 @@ static const char form[] =
 	"\"tasks\":{\"ended\":%d,\"errors\":%d,\"in_flight\":3},"
 	"\"request_bundles\":{\"count\":%d,\"tasks\":%d,\"by_size\":[0,%d,%d]},"
 	"\"violations\":{\"index\":%d,\"ring\":1},"
+	"\"escalation\":{\"aborts\":%d,\"lu_resets\":%d,\"driver_restarts\":0,\"failed\":1},"
 	"\"latency\":{\"read\":{\"count\":%d,\"errors\":%d,\"bytes\":%d,\"total_ns\":%d,\"max_ns\":"
 	"9000000,"
 	"\"buckets\":[[1023,%d],[8388607,4]]},\"unmap\":{\"count\":0,\"buckets\":[]}},"
@@ -33,7 +34,7 @@ static struct sheaf_top *reading(int pid, long long clock_ns, int n)
 	char text[4096];
 
 	snprintf(text, sizeof(text), form, pid, clock_ns, 5 * n, 2 * n, 10 * n, 4 * n, 5 * n,
-		 10 * n, 0, 5 * n, n, 10 * n + 4, 4 * n, 40960 * n, 10000 * n, 10 * n, 10 * n,
+		 10 * n, 0, 5 * n, n, 4 * n, 2 * n, 10 * n + 4, 4 * n, 40960 * n, 10000 * n, 10 * n, 10 * n,
 		 10 * n, 10 * n, 5 * n, 10 * n, 10 * n, 40960 * n);
 	ck_assert_int_eq(sheaf_top_parse(text, &top), 0);
 	return top;
@@ -200,6 +201,7 @@ START_TEST(page_has_what_came_and_fits_its_width)
 	ck_assert_ptr_nonnull(strstr(text, "15 tasks/s"));
 	ck_assert_ptr_nonnull(strstr(text, "errors 12"));
 	ck_assert_ptr_nonnull(strstr(text, "violations 3"));
+	ck_assert_ptr_nonnull(strstr(text, "aborts 12, LU resets 6, driver restarts 0, failed 0"));
 	ck_assert_ptr_nonnull(strstr(text, "\nread "));
 	ck_assert_ptr_null(strstr(text, "\nunmap ")); /* never came */
 	ck_assert_ptr_nonnull(strstr(text, "\n0 > 0 "));
@@ -219,6 +221,7 @@ START_TEST(trouble_is_marked_and_nothing_else)
 	free(text);
 	memset(&d->tasks, 0, sizeof(d->tasks));
 	d->violations = 0;
+	memset(&d->escalation, 0, sizeof(d->escalation));
 	text = printed(d, 80, true);
 	ck_assert_ptr_null(strchr(text, SHEAF_TOP_MARK_TROUBLE));
 	free(text);
