@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/engine.h"
+#include "cli/engine_process.h"
 #include "cli/images.h"
 #include "fuse/fuse.h"
 
@@ -96,7 +97,7 @@ static int make_mount_options(const struct serving *s, bool read_only, char **re
 	if (!out)
 		return -ENOMEM;
 	fputs("default_permissions,subtype=sheaf,fsname=", out);
-	put_escaped(out, o->images[0].path);
+	put_escaped(out, o->image_count ? o->images[0].path : o->driver ? o->driver : o->driver_socket);
 	if (allow_other)
 		fputs(",allow_other", out);
 	if (read_only)
@@ -303,6 +304,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 	s->fuse.cache = options->cache;
 	s->fuse.make_stats = sheaf_engine_stats;
 	s->fuse.make_metrics = sheaf_engine_metrics;
+	s->fuse.control = sheaf_engine_control;
 	s->fuse.stats_arg = &s->engine;
 	s->fuse.on_end = on_end;
 	s->fuse.end_arg = s;

@@ -52,6 +52,7 @@ struct sheaf_disk {
 	uint8_t *data;
 	size_t data_bytes;
 	struct disk_task *tasks;
+	void *owner;
 };
 
 int sheaf_disk_create(struct sheaf_lu *const lus[], uint32_t lu_count, uint32_t maximum_task_count,
@@ -79,6 +80,16 @@ struct sheaf_disk *sheaf_disk_free(struct sheaf_disk *disk)
 		free(disk->tasks);
 	free(disk);
 	return NULL;
+}
+
+void sheaf_disk_set_owner(struct sheaf_disk *disk, void *owner)
+{
+	disk->owner = owner;
+}
+
+void *sheaf_disk_owner(const struct sheaf_disk *disk)
+{
+	return disk->owner;
 }
 
 /* Bring-up */

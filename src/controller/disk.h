@@ -18,6 +18,9 @@ struct sheaf_disk;
 int sheaf_disk_create(struct sheaf_lu *const lus[], uint32_t lu_count, uint32_t maximum_task_count,
 		      struct sheaf_disk **ret_disk);
 struct sheaf_disk *sheaf_disk_free(struct sheaf_disk *disk);
+/** A pointer of who made the disk, NULL at first. */
+void sheaf_disk_set_owner(struct sheaf_disk *disk, void *owner);
+void *sheaf_disk_owner(const struct sheaf_disk *disk);
 
 extern const struct sheaf_controller_ops sheaf_disk_ops;
 

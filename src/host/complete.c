@@ -6,6 +6,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "host/recover.h"
 #include "host/slot.h"
 
 /* Messages about one kind of violation; the counters go on. */
@@ -29,8 +30,7 @@ void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind)
 			      queue->host->options.ops->name, sheaf_violation_names[kind]);
 }
 
-/* The one place where a task ends. @queue->result is filled in. */
-static void end_task(struct sheaf_queue *queue, uint16_t slot)
+void sheaf_queue_end_task(struct sheaf_queue *queue, uint16_t slot)
 {
 	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	bool good = sheaf_result_good(&queue->result);
@@ -48,15 +48,15 @@ static void end_task(struct sheaf_queue *queue, uint16_t slot)
 	queue->client->ended(queue->client, slot, &queue->result);
 }
 
-static void end_undelivered(struct sheaf_queue *queue, uint16_t slot,
-			    enum sheaf_delivery_status status, bool quarantined)
+void sheaf_queue_end_undelivered(struct sheaf_queue *queue, uint16_t slot,
+				 enum sheaf_delivery_status status, bool quarantined)
 {
 	queue->result.service_response = SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE;
 	queue->result.status = status;
 	queue->result.bytes_transferred = 0;
 	queue->result.sense_length = 0;
 	queue->result.quarantined = quarantined;
-	end_task(queue, slot);
+	sheaf_queue_end_task(queue, slot);
 }
 
 /* The slot is the host's again. */
@@ -77,7 +77,7 @@ void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot)
 	}
 	take_back(queue, slot);
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
-	end_undelivered(queue, slot, SHEAF_DELIVERY_NO_STATUS, false);
+	sheaf_queue_end_undelivered(queue, slot, SHEAF_DELIVERY_NO_STATUS, false);
 }
 
 static bool status_known(uint32_t service_response, uint32_t status)
@@ -171,7 +171,7 @@ static bool complete_slot(struct sheaf_queue *queue, uint32_t slot,
 		return true;
 	}
 	sheaf_slot_set(queue, s, SHEAF_SLOT_HOST);
-	end_task(queue, s);
+	sheaf_queue_end_task(queue, s);
 	return true;
 }
 
@@ -252,6 +252,8 @@ bool sheaf_queue_poll(struct sheaf_queue *queue)
 {
 	bool any = false;
 
+	if (queue->recover.state == SHEAF_QUEUE_GONE)
+		return false;
 	for (uint32_t w = 0; w < queue->host->workers; w++)
 		any |= poll_lane(queue, &queue->lanes[w]);
 	return any;
@@ -274,8 +276,9 @@ void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 		sheaf_count_add(&queue->stats.quarantined, 1);
 		sheaf_warning("controller %s: the task in slot %u was not completed within %u ms",
 			      queue->host->options.ops->name, slot, queue->host->options.timeout_ms);
-		end_undelivered(queue, slot, SHEAF_DELIVERY_TASK_TIMEOUT, true);
+		sheaf_queue_end_undelivered(queue, slot, SHEAF_DELIVERY_TASK_TIMEOUT, true);
 	}
+	sheaf_queue_expire_held(queue, now_ns);
 }
 
 unsigned sheaf_slots_check(const struct sheaf_queue *queue)

@@ -10,6 +10,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "host/recover.h"
 #include "host/slot.h"
 
 /* Deadlines are looked at this often, as parts of the timeout, within these bounds. */
@@ -56,6 +57,7 @@ int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_que
 	for (uint32_t w = 0; w < host->workers; w++)
 		sheaf_lane_open(&queue->lanes[w].lane, &host->view,
 				sheaf_host_lane_index(host, index, w));
+	pthread_mutex_init(&queue->recover.lock, NULL);
 	queue->tick.done = tick_done;
 	queue->hook.flush = hook_flush;
 	if (host->workers) {
@@ -70,6 +72,7 @@ void sheaf_queue_free(struct sheaf_queue *queue)
 {
 	if (!queue)
 		return;
+	pthread_mutex_destroy(&queue->recover.lock);
 	sheaf_tracer_deinit(&queue->tracer);
 	free(queue->free_slots);
 	free(queue->gathered);
@@ -182,18 +185,30 @@ static void tick_done(struct sheaf_op *op, int result)
 		arm_tick(queue);
 }
 
-void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
+void sheaf_queue_identify(struct sheaf_queue *queue, uint16_t slot)
 {
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	struct sheaf_task *task = &queue->host->view.commands[slot];
 
 	state->generation++;
 	state->identifier = (uint64_t)state->generation << 32 | queue->host->hba_ids[slot];
+	task->controller_task_identifier = state->identifier;
+	task->task_tag_identifier = state->identifier;
+}
+
+void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
+{
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	struct sheaf_task *task = &queue->host->view.commands[slot];
+
+	sheaf_queue_identify(queue, slot);
+	if (queue->host->kept)
+		queue->host->kept[slot] = *task;
 	state->requested = task->requested_transfer_count;
 	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
 	state->opcode = task->command_descriptor_block[0];
-	task->controller_task_identifier = state->identifier;
-	task->task_tag_identifier = state->identifier;
+	state->deadline_ns = 0;
+	state->reissues = 0;
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
 	queue->gathered[queue->gathered_count++] = slot;
 	sheaf_count_add(&queue->stats.started, 1);
@@ -206,6 +221,8 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
 {
 	sheaf_count_add(&queue->stats.retries, 1);
+	if (queue->host->kept)
+		queue->host->view.commands[slot] = queue->host->kept[slot];
 	sheaf_queue_start(queue, slot);
 }
 
@@ -333,6 +350,8 @@ bool sheaf_queue_flush(struct sheaf_queue *queue)
 	uint16_t slots[SHEAF_BUNDLE_MAX];
 	bool any = queue->gathered_count > 0;
 
+	if (queue->recover.state != SHEAF_QUEUE_SERVED)
+		return queue->recover.state == SHEAF_QUEUE_FAILED && sheaf_queue_end_gathered(queue);
 	/* From the front, in bundles; what a controller's inline completion starts meanwhile is appended. */
 	for (uint16_t done = 0; queue->gathered_count > 0;) {
 		uint16_t n = queue->gathered_count;
@@ -365,7 +384,11 @@ static struct sheaf_queue *hook_queue(struct sheaf_loop_hook *hook)
 
 static bool hook_poll(struct sheaf_loop_hook *hook)
 {
-	return sheaf_queue_poll(hook_queue(hook));
+	struct sheaf_queue *queue = hook_queue(hook);
+
+	if (atomic_load_explicit(&queue->recover.event, memory_order_relaxed))
+		sheaf_queue_take_event(queue);
+	return sheaf_queue_poll(queue);
 }
 
 static bool hook_flush(struct sheaf_loop_hook *hook)

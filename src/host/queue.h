@@ -12,6 +12,8 @@
  *     ^                       complete_slot(), late           QUARANTINED
  *     +----------------------------------------------------------- +
  *
+ *   and when a driver in a process of its own has died (recover.h): CONTROLLER back to GATHERED, GATHERED to HOST.
+ *
  *   FREE         nobody's work, the host's memory
  *   HOST         a client builds a task in it, or looks at what became of one
  *   GATHERED     started, waits for the end of the turn
@@ -27,6 +29,8 @@
 #ifndef SHEAF_QUEUE_H
 #define SHEAF_QUEUE_H
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -104,6 +108,7 @@ struct sheaf_slot_state {
 	uint32_t worker; /* whose lane it went to */
 	uint8_t command; /* enum sheaf_command */
 	uint8_t opcode;	 /* of its last task, for who looks in */
+	uint8_t reissues; /* of its task, after a driver's death */
 	/* QUARANTINED: what of the two that end it has happened. */
 	bool returned; /* the controller gave it back */
 	bool put;      /* the client is done with it */
@@ -111,6 +116,25 @@ struct sheaf_slot_state {
 	uint64_t requested; /* bytes */
 	uint64_t deadline_ns; /* since it was handed over; 0: none */
 	uint64_t start_ns;    /* when it was handed over, see observe.h */
+};
+
+/** What a driver's death makes of a queue; see recover.h. */
+enum sheaf_queue_state { SHEAF_QUEUE_SERVED, SHEAF_QUEUE_HELD, SHEAF_QUEUE_GONE, SHEAF_QUEUE_FAILED };
+enum sheaf_queue_event {
+	SHEAF_QUEUE_EVENT_NONE,
+	SHEAF_QUEUE_EVENT_HOLD,
+	SHEAF_QUEUE_EVENT_GONE,
+	SHEAF_QUEUE_EVENT_BACK,
+	SHEAF_QUEUE_EVENT_FAIL,
+};
+
+struct sheaf_queue_recover {
+	enum sheaf_queue_state state; /* the loop's */
+	_Atomic int event;	      /* enum sheaf_queue_event; W: who posts, then the loop, NONE */
+	pthread_mutex_t lock;	      /* guards running, and the handling of an event; never taken per task */
+	bool running;		      /* the loop takes turns */
+	const char *reason;
+	sem_t *handled;
 };
 
 struct sheaf_queue_lane {
@@ -140,6 +164,7 @@ struct sheaf_queue {
 	struct sheaf_loop_hook hook;
 	struct sheaf_result result; /* the one being delivered */
 	struct sheaf_tracer tracer;
+	struct sheaf_queue_recover recover;
 	struct sheaf_queue_stats stats;
 	struct sheaf_observe observe;
 };

@@ -20,8 +20,8 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 	static const uint8_t allowed_from[] = {
 		[SHEAF_SLOT_FREE] = 1 << SHEAF_SLOT_HOST | 1 << SHEAF_SLOT_QUARANTINED,
 		[SHEAF_SLOT_HOST] = 1 << SHEAF_SLOT_FREE | 1 << SHEAF_SLOT_CONTROLLER |
-				    1 << SHEAF_SLOT_QUARANTINED,
-		[SHEAF_SLOT_GATHERED] = 1 << SHEAF_SLOT_HOST,
+				    1 << SHEAF_SLOT_QUARANTINED | 1 << SHEAF_SLOT_GATHERED,
+		[SHEAF_SLOT_GATHERED] = 1 << SHEAF_SLOT_HOST | 1 << SHEAF_SLOT_CONTROLLER,
 		[SHEAF_SLOT_CONTROLLER] = 1 << SHEAF_SLOT_GATHERED,
 		[SHEAF_SLOT_QUARANTINED] = 1 << SHEAF_SLOT_CONTROLLER,
 	};
@@ -52,6 +52,13 @@ static inline void sheaf_slot_release(struct sheaf_queue *queue, uint16_t slot)
 
 /* Count a violation, and say so, but not more than a few times a kind. */
 void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind);
+/* The one place where a task ends: queue->result is filled in, the slot is in HOST or QUARANTINED state. */
+void sheaf_queue_end_task(struct sheaf_queue *queue, uint16_t slot);
+/* The same for one that no controller answered. */
+void sheaf_queue_end_undelivered(struct sheaf_queue *queue, uint16_t slot,
+				 enum sheaf_delivery_status status, bool quarantined);
+/* Give the task in @slot, which is GATHERED, a new generation, and its command slot the identifier. */
+void sheaf_queue_identify(struct sheaf_queue *queue, uint16_t slot);
 /* process_parallel_task did not accept the task in @slot. */
 void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot);
 
