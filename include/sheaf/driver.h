@@ -34,6 +34,9 @@ struct sheaf_driver_image {
 	uint64_t offset;  /* bytes into the file where the disk begins */
 	uint64_t bytes;	  /* of the disk */
 	uint32_t block_size; /* that the user wants: 512 or 4096 */
+	const char *serial;  /* 16 characters, the same for the image whoever serves it; for VPD page 80h */
+	/* A flush of the image failed with this negative errno, so none may succeed any more; 0: none did. */
+	int flush_error;
 };
 
 /** How a driver is started. All pointers are valid until destroy() returns. */

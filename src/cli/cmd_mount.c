@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +26,7 @@
 
 #define SLOTS_MAX      1024
 #define TIMEOUT_MS_MAX (24 * 3600 * 1000)
+#define DRIVER_RESTARTS_MAX 1000000
 
 struct mount_args {
 	struct sheaf_serve_options serve;
@@ -32,6 +34,8 @@ struct mount_args {
 	int verbose;
 	char *pidfile;
 	char *controller; /* as given */
+	char *driver, *driver_socket, *driver_user;
+	int driver_sandbox;
 	struct sheaf_daemon daemon;
 };
 
@@ -52,6 +56,11 @@ static const struct sheaf_choice allow_choices[] = { { "auto", SHEAF_ALLOW_OTHER
 						     { "on", SHEAF_ALLOW_OTHER_ON },
 						     { "off", SHEAF_ALLOW_OTHER_OFF },
 						     { 0 } };
+
+static const struct sheaf_choice sandbox_choices[] = { { "none", SHEAF_SANDBOX_NONE },
+						       { "caps", SHEAF_SANDBOX_CAPS },
+						       { "seccomp", SHEAF_SANDBOX_SECCOMP },
+						       { 0 } };
 
 /* clang-format off */
 #define AT(field) offsetof(struct mount_args, field)
@@ -101,6 +110,16 @@ static const struct sheaf_option mount_options[] = {
 	  .help = "then for abort, reset, and a new driver, each; a sixth of --timeout; 0: none" },
 	{ "violations", 0, SHEAF_OPTION_NUMBER, AT(serve.violations_max), 0, INT32_MAX, .value = "N",
 	  .help = "of the driver's, within 10 s, before it is replaced; 100; 0: any number" },
+	{ "driver", 0, SHEAF_OPTION_TEXT, AT(driver), .value = "COMMAND",
+	  .help = "the controller in a process of its own; disk: sheaf's own" },
+	{ "driver-socket", 0, SHEAF_OPTION_TEXT, AT(driver_socket), .value = "PATH",
+	  .help = "the same, and the driver connects to PATH" },
+	{ "driver-restarts", 0, SHEAF_OPTION_NUMBER, AT(serve.driver_restarts), 0, DRIVER_RESTARTS_MAX,
+	  .value = "N", .help = "of a driver that gets nothing done, in a row; 8" },
+	{ "driver-user", 0, SHEAF_OPTION_TEXT, AT(driver_user), .value = "NAME",
+	  .help = "the driver runs as this user" },
+	{ "driver-sandbox", 0, SHEAF_OPTION_NUMBER, AT(driver_sandbox), .choices = sandbox_choices,
+	  .help = "what the driver's process may not" },
 	{ "pidfile", 0, SHEAF_OPTION_TEXT, AT(pidfile), .value = "FILE",
 	  .help = "write the server's process number there" },
 	{ "foreground", 'f', SHEAF_OPTION_FLAG, AT(foreground),
@@ -114,10 +133,10 @@ static const struct sheaf_option mount_options[] = {
 
 static const char *const mount_operands[] = { "IMAGE or DIR" };
 const struct sheaf_command_line sheaf_mount_line = {
-	.usage = "mount [OPTION]... IMAGE... DIR",
+	.usage = "mount [OPTION]... [IMAGE]... DIR",
 	.summary = "Serve disk images as DIR/disk (several: DIR/disk0, DIR/disk1, ...).",
 	.options = mount_options,
-	.operands_min = 1, /* with --controller; see check_operands() */
+	.operands_min = 1, /* with a driver that needs no image; see check_operands() */
 	.operands_max = SHEAF_LUNS_MAX + 1,
 	.operand_names = mount_operands,
 	.mount_options = true,
@@ -276,10 +295,82 @@ static int on_ready(void *arg)
 /* A driver may need no image; all else does. Exit code, 0: go on. */
 static int check_operands(const struct mount_args *args, const struct sheaf_operands *operands)
 {
-	if (args->controller || operands->count > 1)
+	if (args->controller || args->driver || args->driver_socket || operands->count > 1)
 		return SHEAF_EXIT_OK;
 	sheaf_error("IMAGE or DIR is missing; see: sheaf mount --help");
 	return SHEAF_EXIT_USAGE;
+}
+
+/* A program named by its path is found from `/` too, where the daemon works. */
+int sheaf_driver_command_absolute(const char *command, char **ret_command)
+{
+	size_t n = strcspn(command, " \t\n'\"\\");
+	CLEANUP_FREE char *word = strndup(command, n), *absolute = NULL;
+
+	if (!word)
+		return -ENOMEM;
+	if (!strchr(word, '/')) {
+		*ret_command = strdup(command);
+		return *ret_command ? 0 : -ENOMEM;
+	}
+	absolute = sheaf_path_absolute(word);
+	if (!absolute || asprintf(ret_command, "%s%s", absolute, command + n) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int find_user(const char *name, struct sheaf_driver_rights *rights)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (!user) {
+		sheaf_error("--driver-user=%s: no such user", name);
+		return -ENOENT;
+	}
+	if (geteuid() != 0 && user->pw_uid != geteuid()) {
+		sheaf_error("--driver-user=%s: only root may start a driver as another user", name);
+		return -EPERM;
+	}
+	rights->has_user = geteuid() == 0;
+	rights->uid = user->pw_uid;
+	rights->gid = user->pw_gid;
+	return 0;
+}
+
+static int check_driver(struct mount_args *args)
+{
+	struct sheaf_serve_options *serve = &args->serve;
+	char *made;
+	int r = 0;
+
+	if (args->driver && args->driver_socket) {
+		sheaf_error("--driver and --driver-socket: one or the other");
+		return -EINVAL;
+	}
+	if (serve->image_count == 0 && !args->driver_socket &&
+	    (!args->driver || strcmp(args->driver, "disk") == 0)) {
+		sheaf_error("IMAGE is missing; see: sheaf mount --help");
+		return -EINVAL;
+	}
+	if (args->driver) {
+		r = sheaf_driver_command_absolute(args->driver, &made);
+		if (r < 0)
+			return r;
+		free(args->driver);
+		args->driver = made;
+	}
+	if (args->driver_socket) {
+		made = sheaf_path_absolute(args->driver_socket);
+		free(args->driver_socket);
+		args->driver_socket = made;
+		r = made ? 0 : -ENOMEM;
+	}
+	serve->driver = args->driver;
+	serve->driver_socket = args->driver_socket;
+	serve->driver_rights.sandbox = (enum sheaf_sandbox)args->driver_sandbox;
+	if (r == 0 && args->driver_user)
+		r = find_user(args->driver_user, &serve->driver_rights);
+	return r;
 }
 
 static int set_up(struct mount_args *args, const struct sheaf_operands *operands)
@@ -297,6 +388,8 @@ static int set_up(struct mount_args *args, const struct sheaf_operands *operands
 		r = sheaf_loaded_driver_find(args->controller, &args->serve.controller);
 	if (r == 0)
 		r = check_images(args, operands);
+	if (r == 0)
+		r = check_driver(args);
 	if (r == 0 && may_read_images(args))
 		r = check_fuse();
 	if (r == 0 && args->pidfile) {
@@ -339,6 +432,7 @@ int sheaf_cmd_mount(int argc, char **argv)
 			   .timeout_ms = 30000,
 			   .grace_ms = -1,
 			   .violations_max = 100,
+			   .driver_restarts = 8,
 			   .ready = on_ready },
 		.daemon = { .report_fd = -1 },
 	};

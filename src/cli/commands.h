@@ -22,6 +22,7 @@ int sheaf_cmd_record(int argc, char **argv);
 int sheaf_cmd_replay(int argc, char **argv);
 int sheaf_cmd_attach(int argc, char **argv);
 int sheaf_cmd_detach(int argc, char **argv);
+int sheaf_cmd_driver(int argc, char **argv);
 int sheaf_cmd_bench(int argc, char **argv); /* in src/bench */
 
 /** The exit code for an outcome of sheaf_options_parse() that is not SHEAF_OPTIONS_RUN. */
@@ -32,6 +33,9 @@ static inline int sheaf_options_exit(int outcome)
 
 /** What `sheaf mount` takes; attach hands on what is in it. */
 extern const struct sheaf_command_line sheaf_mount_line;
+
+/** A driver's command line with its program's path made absolute, if it has one. malloc'ed. 0 or -ENOMEM. */
+int sheaf_driver_command_absolute(const char *command, char **ret_command);
 
 /** `sheaf umount [--force] DIR`. Return: an exit code. */
 int sheaf_umount(const char *dir, bool force);

@@ -11,8 +11,10 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "cli/engine_process.h"
 #include "cli/placement.h"
-#include "cli/priority.h"
+#include "host/recover.h"
+#include "loop/priority.h"
 
 /* More front loops than this compete for requests more than they serve. */
 #define FRONTS_AUTO_MAX 4
@@ -92,8 +94,12 @@ static void *front_main(void *arg)
 	int r = 0;
 
 	name_thread("sheaf-front", f->index);
+	if (engine->process)
+		sheaf_life_listen(engine->process->life, f->index, f->loop);
 	if (f->index == 0) {
+		sheaf_queue_set_running(queue, true);
 		engine->unit_count = sheaf_probe(queue, engine->units);
+		sheaf_queue_set_running(queue, false);
 		sem_post(&engine->probed);
 	}
 	while (sem_wait(&engine->go) < 0)
@@ -104,6 +110,7 @@ static void *front_main(void *arg)
 	sheaf_priority_init(&priority);
 	sheaf_trim_init(&f->trim, &engine->trim_group, f->fq);
 	sheaf_fuse_queue_start(f->fq);
+	sheaf_queue_set_running(queue, true);
 	while (r == 0 && !(atomic_load(&engine->fuse->ended) && f->fq->active == 0)) {
 		r = sheaf_loop_turn(f->loop, true);
 		sheaf_trim_turn(&f->trim);
@@ -112,6 +119,7 @@ static void *front_main(void *arg)
 	}
 	if (r == 0)
 		r = come_to_rest(f);
+	sheaf_queue_set_running(queue, false);
 	sheaf_priority_finish(&priority);
 	if (r < 0) {
 		sheaf_error("front loop %u: %s", f->index, strerror(-r));
@@ -119,8 +127,11 @@ static void *front_main(void *arg)
 		sheaf_engine_wake(engine);
 	}
 	pthread_barrier_wait(&engine->drained);
-	if (f->index == 0)
-		final_sync(engine, queue);
+	if (f->index != 0)
+		return NULL;
+	sheaf_queue_set_running(queue, true);
+	final_sync(engine, queue);
+	sheaf_queue_set_running(queue, false);
 	return NULL;
 }
 
@@ -148,7 +159,7 @@ static void choose_counts(struct sheaf_engine *engine)
 	if (engine->front_count > o->slots)
 		engine->front_count = o->slots;
 	/* Fused measured faster for files (doc/results): no hand-over, and one io_uring for all. */
-	engine->worker_count = o->workers < 0 ? 0 : (unsigned)o->workers;
+	engine->worker_count = o->workers < 0 || sheaf_engine_wants_process(o) ? 0 : (unsigned)o->workers;
 }
 
 static int make_loops(struct sheaf_engine *engine, struct sheaf_engine_loop *loops, unsigned count)
@@ -236,7 +247,7 @@ static unsigned spare_slots(const struct sheaf_engine *engine)
 static int make_host(struct sheaf_engine *engine)
 {
 	const struct sheaf_serve_options *o = engine->options;
-	const struct sheaf_host_options host_options = {
+	struct sheaf_host_options host_options = {
 		.ops = engine->images->ops,
 		.controller = engine->images->controller,
 		.slots = o->slots + spare_slots(engine),
@@ -252,7 +263,10 @@ static int make_host(struct sheaf_engine *engine)
 		.violations_max = o->violations_max,
 	};
 
-	int r = sheaf_host_create(&host_options, &engine->host);
+	int r = sheaf_engine_wants_process(o) ? sheaf_engine_start_process(engine, &host_options) : 0;
+
+	if (r == 0)
+		r = sheaf_host_create(&host_options, &engine->host);
 
 	if (r < 0)
 		return r;
@@ -277,6 +291,13 @@ static int make_arrays(struct sheaf_engine *engine)
 	engine->workers = calloc(engine->worker_count + 1, sizeof(*engine->workers));
 	engine->units = calloc(SHEAF_LUNS_MAX, sizeof(*engine->units));
 	return engine->fronts && engine->workers && engine->units ? 0 : -ENOMEM;
+}
+
+static int connect_loops(struct sheaf_engine *engine)
+{
+	if (engine->process)
+		return sheaf_engine_connect_process(engine);
+	return engine->worker_count ? connect_pool(engine) : connect_fused(engine);
 }
 
 static int start_and_probe(struct sheaf_engine *engine)
@@ -349,7 +370,7 @@ int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_opt
 	if (r == 0)
 		r = make_loops(engine, engine->workers, engine->worker_count);
 	if (r == 0)
-		r = engine->worker_count ? connect_pool(engine) : connect_fused(engine);
+		r = connect_loops(engine);
 	if (r == 0)
 		r = start_and_probe(engine);
 	if (r < 0) {
@@ -431,9 +452,11 @@ int sheaf_engine_finish(struct sheaf_engine *engine)
 		if (engine->workers[w].running)
 			sheaf_loop_wake(engine->workers[w].loop);
 	join(engine->workers, engine->worker_count);
+	sheaf_engine_end_process(engine);
 	free_loops(engine->fronts, engine->front_count);
 	free_loops(engine->workers, engine->worker_count);
 	sheaf_host_free(engine->host);
+	sheaf_engine_free_process(engine);
 	free(engine->units);
 	sem_destroy(&engine->probed);
 	sem_destroy(&engine->go);

@@ -25,6 +25,7 @@
 #include "host/host.h"
 
 struct sheaf_engine;
+struct sheaf_engine_process;
 
 struct sheaf_engine_loop {
 	struct sheaf_engine *engine;
@@ -45,7 +46,7 @@ struct sheaf_engine {
 	enum sheaf_io_backend io;
 	const char *io_reason;
 	time_t start_seconds; /* CLOCK_MONOTONIC */
-	unsigned front_count, worker_count;
+	unsigned front_count, worker_count; /* workers of this process */
 	struct sheaf_engine_loop *fronts, *workers;
 	struct sheaf_unit *units;
 	int unit_count; /* or -errno of the probe */
@@ -53,6 +54,7 @@ struct sheaf_engine {
 	struct sheaf_placement_group placement_group;
 	sem_t probed, go;
 	pthread_barrier_t drained;
+	struct sheaf_engine_process *process; /* the driver's, NULL: the controller runs in this process */
 	bool cancelled;		    /* go was posted to end, not to serve */
 	_Atomic bool workers_stop;
 	_Atomic int sync_error; /* of the last sync */

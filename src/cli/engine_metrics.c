@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/counter.h"
+#include "cli/engine_process.h"
 #include "cli/engine_sums.h"
 #include "config.h"
 
@@ -55,7 +56,7 @@ static void info(FILE *out, const struct sheaf_engine *engine)
 	put_label(out, "sheaf_info{", "version", PACKAGE_VERSION);
 	put_label(out, ",", "transport", engine->fuse->over_uring ? "uring" : "dev");
 	put_label(out, ",", "io", engine->io == SHEAF_IO_URING ? "uring" : "sync");
-	put_label(out, ",", "deployment", engine->worker_count ? "pool" : "fused");
+	put_label(out, ",", "deployment", sheaf_engine_deployment(engine));
 	put_label(out, ",", "mode", engine->host->bundled ? "bundled" : "single");
 	put_label(out, ",", "driver", engine->host->options.ops->name);
 	fputs("} 1\n", out);
@@ -157,7 +158,7 @@ static void lane_family(FILE *out, const struct sheaf_engine *engine, const char
 {
 	family(out, name, type, help);
 	for (unsigned i = 0; i < engine->front_count; i++)
-		for (unsigned w = 0; w < engine->worker_count; w++) {
+		for (unsigned w = 0; w < engine->host->workers; w++) {
 			const char *lane = (const char *)&engine->host->queues[i]->lanes[w];
 
 			fprintf(out, "sheaf_%s{queue=\"%u\",worker=\"%u\"} %" PRIu64 "\n", name, i,
@@ -168,7 +169,7 @@ static void lane_family(FILE *out, const struct sheaf_engine *engine, const char
 /* A pool's only: fused, there is none. */
 static void lanes(FILE *out, const struct sheaf_engine *engine)
 {
-	if (engine->worker_count == 0)
+	if (engine->host->workers == 0)
 		return;
 	lane_family(out, engine, "lane_bundles_total", "counter", "Bundles pushed into a lane.",
 		    offsetof(struct sheaf_queue_lane, bundles));
@@ -309,7 +310,10 @@ char *sheaf_engine_metrics(void *arg, size_t *ret_length)
 	single(out, "slots", "gauge", "Tasks that can be in flight, spares included.",
 	       engine->host->slots);
 	single(out, "loops", "gauge", "Loops that read requests.", engine->front_count);
-	single(out, "workers", "gauge", "Loops that only run the driver.", engine->worker_count);
+	single(out, "workers", "gauge", "Loops that only run the driver.", engine->host->workers);
+	single(out, "driver_restarts_total", "counter",
+	       "Drivers in a process of their own that another one took over from.",
+	       engine->process ? sheaf_life_info(engine->process->life).restarts : 0);
 	queues(out, engine);
 	bundles(out, engine);
 	lanes(out, engine);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "cli/engine_process.h"
 #include "cli/engine_sums.h"
 #include "config.h"
 
@@ -157,7 +158,7 @@ static json_t *queue_stats(const struct sheaf_engine *engine, const struct sheaf
 	for (unsigned i = 0; i < SHEAF_COMMAND_KINDS; i++)
 		sheaf_engine_add_command(engine, queue, (enum sheaf_command)i, &all);
 	json_object_set_new(o, "latency", command(&all));
-	for (unsigned w = 0; w < engine->worker_count; w++)
+	for (unsigned w = 0; w < engine->host->workers; w++)
 		json_array_append_new(lanes, lane(queue, w));
 	json_object_set_new(o, "lanes", lanes);
 	return o;
@@ -195,12 +196,16 @@ static json_t *unit(const struct sheaf_disk_file *file)
 
 static json_t *driver(const struct sheaf_engine *engine)
 {
+	struct sheaf_life_info info = { 0 };
 	json_t *o = json_object();
 
+	if (engine->process)
+		info = sheaf_life_info(engine->process->life);
 	put_text(o, "name", engine->host->options.ops->name);
-	json_object_set_new(o, "pid", json_null()); /* it runs in this process */
-	put(o, "restarts", 0);
-	put(o, "last_restart_ms", 0);
+	/* null: it runs in this process, or none does right now */
+	json_object_set_new(o, "pid", info.pid ? json_integer(info.pid) : json_null());
+	put(o, "restarts", info.restarts);
+	put(o, "last_restart_ms", info.last_restart_ms);
 	return o;
 }
 
@@ -228,13 +233,13 @@ char *sheaf_engine_stats(void *arg, size_t *ret_length)
 	put_text(o, "transport_reason", engine->fuse->transport_reason);
 	put_text(o, "io", engine->io == SHEAF_IO_URING ? "uring" : "sync");
 	put_text(o, "io_reason", engine->io_reason);
-	put_text(o, "deployment", engine->worker_count ? "pool" : "fused");
+	put_text(o, "deployment", sheaf_engine_deployment(engine));
 	put_text(o, "mode", engine->host->bundled ? "bundled" : "single");
 	json_object_set_new(o, "driver", driver(engine));
 	put(o, "slots", engine->host->slots);
 	put(o, "loops", engine->front_count);
-	put(o, "workers", engine->worker_count);
-	put(o, "lanes", engine->front_count * engine->worker_count);
+	put(o, "workers", engine->host->workers);
+	put(o, "lanes", engine->front_count * engine->host->workers);
 	json_object_set_new(o, "tasks", tasks(engine, NULL));
 	json_object_set_new(o, "escalation", escalation(engine));
 	put_bundles(o, engine, NULL);

@@ -36,6 +36,11 @@ uint64_t sheaf_engine_loop_count(const struct sheaf_engine *engine, size_t offse
 	return total;
 }
 
+const char *sheaf_engine_deployment(const struct sheaf_engine *engine)
+{
+	return engine->process ? "process" : engine->worker_count ? "pool" : "fused";
+}
+
 uint64_t sheaf_engine_uptime_seconds(const struct sheaf_engine *engine)
 {
 	return sheaf_clock_ns() / 1000000000 - (uint64_t)engine->start_seconds;

@@ -26,6 +26,8 @@ uint64_t sheaf_engine_loop_count(const struct sheaf_engine *engine, size_t offse
 #define SHEAF_ENGINE_LOOP_COUNT(engine, field)                                                     \
 	sheaf_engine_loop_count(engine, offsetof(struct sheaf_loop_stats, field))
 
+/** "fused", "pool" or "process". */
+const char *sheaf_engine_deployment(const struct sheaf_engine *engine);
 uint64_t sheaf_engine_uptime_seconds(const struct sheaf_engine *engine);
 
 struct sheaf_command_sum {

@@ -14,8 +14,8 @@
 #include "fuse/fuse.h"
 #include "seam/region.h"
 
-/* Stable for an image as long as it is the same file: FNV-1a of its real path. */
-static void make_serial(const char *path, char serial[17])
+/* FNV-1a. */
+void sheaf_image_serial(const char *path, char serial[17])
 {
 	CLEANUP_FREE char *real = realpath(path, NULL);
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -35,6 +35,7 @@ static struct sheaf_file_store_options file_options(const struct sheaf_serve_opt
 		.offset_bytes = options->offset,
 		.sizelimit_bytes = options->sizelimit,
 		.block_size = options->block_size,
+		.for_another_process = options->driver || options->driver_socket,
 	};
 }
 
@@ -56,7 +57,10 @@ static int open_one(const struct sheaf_serve_options *options, const char *path,
 	if (r < 0)
 		return r;
 	images->count++;
-	make_serial(path, serial);
+	tell_read_only(options, images->stores[i], path);
+	if (file.for_another_process)
+		return 0; /* logical units and controller are the driver's */
+	sheaf_image_serial(path, serial);
 	const struct sheaf_lu_options lu_options = {
 		.block_size = options->block_size,
 		.maximum_transfer_bytes = SHEAF_MAX_WRITE,
@@ -67,8 +71,6 @@ static int open_one(const struct sheaf_serve_options *options, const char *path,
 	if (r < 0)
 		sheaf_error("%s: cannot be a disk of %u-byte blocks: %s", path, options->block_size,
 			    strerror(-r));
-	else
-		tell_read_only(options, images->stores[i], path);
 	return r;
 }
 
@@ -123,13 +125,13 @@ int sheaf_images_open(const struct sheaf_serve_options *options, struct sheaf_im
 
 	if (options->controller)
 		return load_driver(options, ret);
-	images.stores = calloc(options->image_count, sizeof(struct sheaf_store *));
-	images.lus = calloc(options->image_count, sizeof(struct sheaf_lu *));
+	images.stores = calloc(options->image_count + 1, sizeof(struct sheaf_store *));
+	images.lus = calloc(options->image_count + 1, sizeof(struct sheaf_lu *));
 	if (!images.stores || !images.lus)
 		r = -ENOMEM;
 	for (unsigned i = 0; r == 0 && i < options->image_count; i++)
 		r = open_one(options, options->images[i].path, &images);
-	if (r == 0)
+	if (r == 0 && !options->driver && !options->driver_socket)
 		r = sheaf_disk_create(images.lus, images.count, SHEAF_SLOTS_MAX, &images.disk);
 	if (r < 0) {
 		sheaf_images_close(&images);

@@ -26,6 +26,8 @@ struct sheaf_images {
  * @ret: not moved afterwards.
  */
 int sheaf_images_open(const struct sheaf_serve_options *options, struct sheaf_images *ret);
+/** Stable for an image as long as it is the same file: 16 hexadecimal digits of its real path. */
+void sheaf_image_serial(const char *path, char serial[17]);
 void sheaf_images_close(struct sheaf_images *images);
 
 #endif

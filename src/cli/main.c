@@ -33,6 +33,7 @@ static const struct command commands[] = {
 	{ "bench", sheaf_cmd_bench, "measure here what bundles bring" },
 	{ "record", sheaf_cmd_record, "write down each task of a mount" },
 	{ "replay", sheaf_cmd_replay, "sum up such a recording, or do the same again elsewhere" },
+	{ "driver", sheaf_cmd_driver, "another driver for a mount that has one in a process of its own" },
 	{ "attach", sheaf_cmd_attach, "from an image to a mounted filesystem" },
 	{ "detach", sheaf_cmd_detach, "and back" },
 };

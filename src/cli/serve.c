@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/engine.h"
+#include "cli/engine_process.h"
 #include "cli/images.h"
 #include "fuse/fuse.h"
 
@@ -309,6 +310,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 	s->fuse.cache = options->cache;
 	s->fuse.make_stats = sheaf_engine_stats;
 	s->fuse.make_metrics = sheaf_engine_metrics;
+	s->fuse.control = sheaf_engine_control;
 	s->fuse.stats_arg = &s->engine;
 	s->fuse.on_end = on_end;
 	s->fuse.end_arg = s;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/driver_spawn.h"
 #include "loop/loop.h"
 #include "store/store.h"
 
@@ -42,6 +43,10 @@ struct sheaf_serve_options {
 	int grace_ms;	     /* -1: a part of timeout_ms */
 	unsigned violations_max; /* default 100 */
 	bool force_share;
+	const char *driver;	   /* a command: the controller runs in a process of its own; "disk": ours */
+	const char *driver_socket; /* or one that connects to this path */
+	unsigned driver_restarts;  /* in a row without a task done; default 8 */
+	struct sheaf_driver_rights driver_rights;
 	char *fuse_options; /* more options for libfuse, comma-separated, or NULL */
 	/* Called once, after the mount's first successful READ. */
 	int (*ready)(void *arg);

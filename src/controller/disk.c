@@ -37,6 +37,7 @@ struct sheaf_disk {
 	const struct sheaf_task *commands;
 	struct sheaf_response *responses;
 	struct disk_single *singles;
+	void *owner;
 };
 
 static void task_done(void *context, uint32_t index);
@@ -93,6 +94,16 @@ struct sheaf_disk *sheaf_disk_free(struct sheaf_disk *disk)
 	free(disk->singles);
 	free(disk);
 	return NULL;
+}
+
+void sheaf_disk_set_owner(struct sheaf_disk *disk, void *owner)
+{
+	disk->owner = owner;
+}
+
+void *sheaf_disk_owner(const struct sheaf_disk *disk)
+{
+	return disk->owner;
 }
 
 /* Bring-up */

@@ -16,5 +16,8 @@
 /** @lus stay the caller's and must outlive the disk. @maximum_task_count: 1 or more. 0 or -ENOMEM. */
 int sheaf_disk_create(struct sheaf_lu *const lus[], uint32_t lu_count, uint32_t maximum_task_count,
 		      struct sheaf_disk **ret_disk);
+/** A pointer of who made the disk, NULL at first. */
+void sheaf_disk_set_owner(struct sheaf_disk *disk, void *owner);
+void *sheaf_disk_owner(const struct sheaf_disk *disk);
 
 #endif

@@ -19,6 +19,8 @@
 #include "host/trace_reader.h"
 
 #define FOREVER_SECONDS 86400.0
+/* Bytes of a command. */
+#define CONTROL_MAX 4000
 
 /* An open .sheaf file is a snapshot. */
 struct snapshot {
@@ -110,6 +112,12 @@ static void cold_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int 
 	const struct sheaf_disk_file *file = sheaf_disks_find(disks, ino);
 	struct stat st;
 
+	/* A shell's > truncates what it writes to. */
+	if (ino == SHEAF_NODE_COMMAND && to_set == FUSE_SET_ATTR_SIZE && attr->st_size == 0) {
+		sheaf_disks_stat(disks, ino, &st);
+		fuse_reply_attr(req, &st, 1.0);
+		return;
+	}
 	if (!file) {
 		fuse_reply_err(req, EPERM);
 		return;
@@ -188,8 +196,12 @@ static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		open_disk(req, file, fi);
 		return;
 	}
-	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+	if ((fi->flags & O_ACCMODE) != (ino == SHEAF_NODE_COMMAND ? O_WRONLY : O_RDONLY)) {
 		fuse_reply_err(req, EACCES);
+		return;
+	}
+	if (ino == SHEAF_NODE_COMMAND) {
+		reply_open(req, 0, FOPEN_DIRECT_IO | FOPEN_NONSEEKABLE);
 		return;
 	}
 	if (ino == SHEAF_NODE_RECORD) {
@@ -229,6 +241,33 @@ static void cold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		fuse_reply_buf(req, snapshot->text + offset,
 			       sheaf_min64(size, snapshot->length - (uint64_t)offset));
 	snapshot_put(snapshot);
+}
+
+/* One write is one command; a newline at its end is not part of it. */
+static void cold_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+		       struct fuse_file_info *fi)
+{
+	struct sheaf_fuse *fuse = fuse_of(req);
+	char text[CONTROL_MAX + 1];
+	int r;
+
+	(void)offset, (void)fi;
+	if (ino != SHEAF_NODE_COMMAND || !fuse->control) {
+		fuse_reply_err(req, ino == SHEAF_NODE_COMMAND ? EOPNOTSUPP : EIO);
+		return;
+	}
+	if (size > CONTROL_MAX || memchr(data, '\0', size)) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	memcpy(text, data, size);
+	text[size] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	r = fuse->control(fuse->stats_arg, text);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_write(req, size);
 }
 
 static void cold_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -354,6 +393,7 @@ const struct fuse_lowlevel_ops sheaf_cold_ops = {
 	.setattr = cold_setattr,
 	.open = cold_open,
 	.read = cold_read,
+	.write = cold_write,
 	.release = cold_release,
 	.readdir = cold_readdir,
 	.statfs = cold_statfs,

@@ -12,10 +12,11 @@
 #define PREFERRED_BLOCK 4096
 
 const struct sheaf_control_file sheaf_control_files[SHEAF_CONTROL_FILES] = {
-	{ SHEAF_NODE_STATS, "stats.json", false },
-	{ SHEAF_NODE_METRICS, "metrics", false },
+	{ SHEAF_NODE_STATS, "stats.json", 0 },
+	{ SHEAF_NODE_METRICS, "metrics", 0 },
 	/* Who does what on the disk is nobody else's business, and there is one reader. */
-	{ SHEAF_NODE_RECORD, "record", true },
+	{ SHEAF_NODE_RECORD, "record", 0400 },
+	{ SHEAF_NODE_COMMAND, "control", 0200 },
 };
 
 const struct sheaf_control_file *sheaf_control_find(uint64_t node)
@@ -137,7 +138,7 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 		mode_t read_bits = disks->mode & 0444;
 
 		ret->st_mode = control ?
-				       S_IFREG | (control->owner_only ? 0400 : read_bits) :
+				       S_IFREG | (control->owner_only ? control->owner_only : read_bits) :
 				       (mode_t)(S_IFDIR | read_bits | read_bits >> 2);
 		ret->st_nlink = node == SHEAF_NODE_ROOT ? 3 : node == SHEAF_NODE_CONTROL ? 2 : 1;
 		ret->st_atim = ret->st_mtim = ret->st_ctim = disks->ctime[0];

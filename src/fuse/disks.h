@@ -24,6 +24,7 @@ enum {
 	SHEAF_NODE_STATS = 3,	/* .sheaf/stats.json */
 	SHEAF_NODE_METRICS = 4, /* .sheaf/metrics */
 	SHEAF_NODE_RECORD = 5,	/* .sheaf/record */
+	SHEAF_NODE_COMMAND = 6, /* .sheaf/control */
 	SHEAF_NODE_DISK0 = 16,	/* disk i is SHEAF_NODE_DISK0 + i */
 };
 
@@ -42,14 +43,14 @@ struct sheaf_disk_file {
 	struct sheaf_disk_stats stats;
 };
 
-/** A file of DIR/.sheaf/: text that is made when it is opened; but SHEAF_NODE_RECORD is a stream. */
+/** A file of DIR/.sheaf/: text that is made when it is opened; but SHEAF_NODE_RECORD is a stream, SHEAF_NODE_COMMAND is written. */
 struct sheaf_control_file {
 	uint64_t node;
 	const char *name;
-	bool owner_only; /* mode 0400; others: as the disks may be read */
+	mode_t owner_only; /* its mode, 0400 or 0200; 0: as the disks may be read */
 };
 extern const struct sheaf_control_file sheaf_control_files[];
-#define SHEAF_CONTROL_FILES 3
+#define SHEAF_CONTROL_FILES 4
 /** The row of @node, NULL if it is none. */
 const struct sheaf_control_file *sheaf_control_find(uint64_t node);
 

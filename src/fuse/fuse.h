@@ -34,7 +34,9 @@ struct sheaf_fuse {
 	/* Text of stats.json and of metrics, allocated; set by who assembles the mount. Thread: any loop. */
 	char *(*make_stats)(void *arg, size_t *ret_length);
 	char *(*make_metrics)(void *arg, size_t *ret_length);
-	void *stats_arg;
+	/* A line that was written to .sheaf/control; 0 or a negative errno. Optional. */
+	int (*control)(void *arg, const char *text);
+	void *stats_arg; /* of the three */
 	_Atomic bool ended; /* the connection is gone */
 	void (*on_end)(void *arg); /* called when it is, once or more; thread: any loop */
 	void *end_arg;

@@ -9,6 +9,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "host/recover.h"
 #include "host/slot.h"
 
 /* Messages of a queue, a second; the counters go on. */
@@ -153,7 +154,7 @@ static inline void record_flight(struct sheaf_queue *queue, uint16_t slot,
 	sheaf_flight_record(flight, task, &end);
 }
 
-void sheaf_slot_end_task(struct sheaf_queue *queue, uint16_t slot)
+void sheaf_queue_end_task(struct sheaf_queue *queue, uint16_t slot)
 {
 	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	uint64_t start_ns = atomic_load_explicit(&state->start_ns, memory_order_relaxed);
@@ -176,15 +177,15 @@ void sheaf_slot_end_task(struct sheaf_queue *queue, uint16_t slot)
 	queue->client->ended(queue->client, slot, &queue->result);
 }
 
-static void end_undelivered(struct sheaf_queue *queue, uint16_t slot,
-			    enum sheaf_delivery_status status, bool quarantined)
+void sheaf_queue_end_undelivered(struct sheaf_queue *queue, uint16_t slot,
+				 enum sheaf_delivery_status status, bool quarantined)
 {
 	queue->result.service_response = SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE;
 	queue->result.status = status;
 	queue->result.bytes_transferred = 0;
 	queue->result.sense_length = 0;
 	queue->result.quarantined = quarantined;
-	sheaf_slot_end_task(queue, slot);
+	sheaf_queue_end_task(queue, slot);
 }
 
 void sheaf_slot_take_back(struct sheaf_queue *queue, uint16_t slot)
@@ -204,7 +205,7 @@ void sheaf_queue_refused(struct sheaf_queue *queue, uint16_t slot)
 	}
 	sheaf_slot_take_back(queue, slot);
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
-	end_undelivered(queue, slot, SHEAF_DELIVERY_NO_STATUS, false);
+	sheaf_queue_end_undelivered(queue, slot, SHEAF_DELIVERY_NO_STATUS, false);
 }
 
 static bool status_known(uint32_t service_response, uint32_t status)
@@ -305,7 +306,7 @@ static bool complete_slot(struct sheaf_queue *queue, uint32_t slot,
 		return true;
 	}
 	sheaf_slot_set(queue, s, SHEAF_SLOT_HOST);
-	sheaf_slot_end_task(queue, s);
+	sheaf_queue_end_task(queue, s);
 	return true;
 }
 
@@ -398,23 +399,11 @@ bool sheaf_queue_poll(struct sheaf_queue *queue)
 {
 	bool any = false;
 
+	if (queue->recover.state == SHEAF_QUEUE_GONE)
+		return false;
 	for (uint32_t w = 0; w < queue->host->workers; w++)
 		any |= poll_lane(queue, &queue->lanes[w]);
 	return any;
-}
-
-/* There is no driver, and the time of a task that waits for one is over. Its slot is the host's all the time. */
-static void end_waiting(struct sheaf_queue *queue, uint16_t slot)
-{
-	uint16_t kept = 0;
-
-	for (uint16_t i = 0; i < queue->gathered_count; i++)
-		if (queue->gathered[i] != slot)
-			queue->gathered[kept++] = queue->gathered[i];
-	queue->gathered_count = kept;
-	sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
-	sheaf_count_add(&queue->stats.timeouts, 1);
-	end_undelivered(queue, slot, SHEAF_DELIVERY_TASK_TIMEOUT, false);
 }
 
 /*
@@ -485,16 +474,9 @@ void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 		struct sheaf_slot_state *state = &queue->host->slot_states[i];
 		uint16_t slot = (uint16_t)i;
 
-		bool waits = queue->held && state->owner == SHEAF_SLOT_GATHERED;
-
-		if (!sheaf_queue_owns(queue, slot) || (state->owner != SHEAF_SLOT_CONTROLLER && !waits) ||
-		    !state->deadline_ns || state->deadline_ns > now_ns ||
-		    (!waits && next_step(queue, slot, now_ns)))
+		if (!sheaf_queue_owns(queue, slot) || state->owner != SHEAF_SLOT_CONTROLLER || !state->deadline_ns ||
+		    state->deadline_ns > now_ns || next_step(queue, slot, now_ns))
 			continue;
-		if (waits) {
-			end_waiting(queue, slot);
-			continue;
-		}
 		sheaf_slot_set(queue, slot, SHEAF_SLOT_QUARANTINED);
 		SHEAF_PROBE4(task_timeout, queue->index, slot, state->opcode,
 			     now_ns - state->start_ns);
@@ -502,8 +484,9 @@ void sheaf_queue_expire(struct sheaf_queue *queue, uint64_t now_ns)
 		sheaf_count_add(&queue->stats.quarantined, 1);
 		sheaf_count_add(&queue->stats.failed, 1);
 		dump(queue, slot, now_ns, "it fails with EIO, and its slot is quarantined");
-		end_undelivered(queue, slot, SHEAF_DELIVERY_TASK_TIMEOUT, true);
+		sheaf_queue_end_undelivered(queue, slot, SHEAF_DELIVERY_TASK_TIMEOUT, true);
 	}
+	sheaf_queue_expire_held(queue, now_ns);
 }
 
 unsigned sheaf_slots_check(const struct sheaf_queue *queue)

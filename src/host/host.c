@@ -11,33 +11,47 @@
 #include "host/escalate.h"
 #include "host/queue.h"
 
+/* Targets that are looked for, 0 to this one. */
+#define TARGETS_MAX 255
+
 static int failed(const struct sheaf_host *host, const char *method, int error)
 {
 	sheaf_error("controller %s: %s failed: %s", host->options.ops->name, method, strerror(-error));
 	return error;
 }
 
-/* Steps 1 to 4: what the controller is, and how many tasks it takes. */
-static int bring_up_identity(struct sheaf_host *host, uint32_t *ret_tasks)
+/* What the controller is, and how many tasks it takes. */
+struct identity {
+	uint64_t initiator_id, highest_target_id;
+	uint32_t tasks;
+};
+
+static int initialize(struct sheaf_host *host)
+{
+	int r = host->options.ops->initialize_controller(host->options.controller);
+
+	return r < 0 ? failed(host, "initialize_controller", r) : 0;
+}
+
+/* Steps 2 to 4. */
+static int ask_identity(struct sheaf_host *host, struct identity *ret)
 {
 	const struct sheaf_controller_ops *ops = host->options.ops;
 	void *c = host->options.controller;
-	uint32_t tasks = 0;
 	int r;
 
-	r = ops->report_initiator_identifier(c, &host->initiator_id);
+	r = ops->report_initiator_identifier(c, &ret->initiator_id);
 	if (r < 0)
 		return failed(host, "report_initiator_identifier", r);
-	r = ops->report_highest_supported_device_id(c, &host->highest_target_id);
+	r = ops->report_highest_supported_device_id(c, &ret->highest_target_id);
+	if (r == 0 && ret->highest_target_id > TARGETS_MAX)
+		r = -EINVAL; /* the probe would take hours */
 	if (r < 0)
 		return failed(host, "report_highest_supported_device_id", r);
-	r = ops->report_maximum_task_count(c, &tasks);
-	if (r == 0 && tasks == 0)
+	r = ops->report_maximum_task_count(c, &ret->tasks);
+	if (r == 0 && ret->tasks == 0)
 		r = -EINVAL;
-	if (r < 0)
-		return failed(host, "report_maximum_task_count", r);
-	*ret_tasks = tasks;
-	return 0;
+	return r < 0 ? failed(host, "report_maximum_task_count", r) : 0;
 }
 
 static int ask_context_count(struct sheaf_host *host, uint32_t *ret_contexts)
@@ -93,37 +107,52 @@ static int make_region(struct sheaf_host *host)
 
 	if (r == 0)
 		r = sheaf_view_map(&host->region, &host->view);
-	if (r == 0)
+	if (r == 0 && !host->options.use_region)
 		r = sheaf_view_map(&host->region, &host->controller_view);
 	if (r < 0) {
 		sheaf_error("no memory for %u slots of %zu bytes: %s", host->slots,
 			    host->options.buffer_bytes, strerror(-r));
 		return r;
 	}
+	if (host->options.use_region)
+		return 0;
 	/* All slots are the host's at first. */
 	for (uint32_t i = 0; i < host->slots; i++)
 		sheaf_view_give(&host->controller_view, i);
 	return 0;
 }
 
-/* map_hba_data once a slot: ids that are unique and not 0, or a driver could not tell its tasks apart. */
-static int map_slots(struct sheaf_host *host)
+/* What is needed when the driver dies, see recover.h. */
+static int make_recovery(struct sheaf_host *host)
 {
-	const struct sheaf_controller_ops *ops = host->options.ops;
+	host->next_hba_ids = calloc(host->slots, sizeof(*host->next_hba_ids));
+	host->kept = calloc(host->slots, sizeof(*host->kept));
+	return host->next_hba_ids && host->kept ? 0 : -ENOMEM;
+}
 
+static int make_slot_states(struct sheaf_host *host)
+{
 	host->hba_ids = calloc(host->slots, sizeof(*host->hba_ids));
 	host->slot_states = aligned_alloc(_Alignof(struct sheaf_slot_state),
 					  host->slots * sizeof(*host->slot_states));
 	if (!host->hba_ids || !host->slot_states)
 		return -ENOMEM;
 	memset(host->slot_states, 0, host->slots * sizeof(*host->slot_states));
+	return host->options.use_region || host->options.may_lose_driver ? make_recovery(host) : 0;
+}
+
+/* map_hba_data once a slot: ids that are unique and not 0, or a driver could not tell its tasks apart. */
+static int map_slots(struct sheaf_host *host, uint32_t *ids)
+{
+	const struct sheaf_controller_ops *ops = host->options.ops;
+
 	for (uint32_t i = 0; i < host->slots; i++) {
-		int r = ops->map_hba_data(host->options.controller, &host->hba_ids[i]);
+		int r = ops->map_hba_data(host->options.controller, &ids[i]);
 
 		for (uint32_t j = 0; r == 0 && j < i; j++)
-			if (host->hba_ids[j] == host->hba_ids[i])
+			if (ids[j] == ids[i])
 				r = -EEXIST;
-		if (r == 0 && host->hba_ids[i] == 0)
+		if (r == 0 && ids[i] == 0)
 			r = -EINVAL;
 		if (r < 0)
 			return failed(host, "map_hba_data", r);
@@ -145,26 +174,31 @@ static int check_device_management(const struct sheaf_host *host)
 	return r < 0 ? failed(host, "does_hba_perform_device_management", r) : 0;
 }
 
-/* Steps 5 to 9. */
-static int bring_up_memory(struct sheaf_host *host)
+/* Steps 5 to 9. @ids: receives those of map_hba_data. */
+static int bring_up_memory(struct sheaf_host *host, uint32_t *ids)
 {
 	const struct sheaf_controller_ops *ops = host->options.ops;
 	void *c = host->options.controller;
 	const struct sheaf_view *v = &host->controller_view;
+	const struct sheaf_region_geometry *g = &host->region.geometry;
+	bool bundled;
 	int r;
 
-	r = ops->map_data_area(c, v->data, host->slots * v->geometry.buffer_stride,
-			       v->geometry.buffer_bytes);
+	if (host->options.use_region)
+		host->options.use_region(c, &host->region);
+	r = ops->map_data_area(c, v->data, host->slots * g->buffer_stride, g->buffer_bytes);
 	if (r < 0)
 		return failed(host, "map_data_area", r);
-	r = map_slots(host);
+	r = map_slots(host, ids);
 	if (r < 0)
 		return r;
 	/* Declining is no error: single-task mode. */
-	host->bundled = !host->options.single_mode &&
-			ops->map_bundled_parallel_task_command_and_response_buffers &&
-			ops->map_bundled_parallel_task_command_and_response_buffers(
-				c, v->commands, v->responses, host->slots) == 0;
+	bundled = !host->options.single_mode &&
+		  ops->map_bundled_parallel_task_command_and_response_buffers &&
+		  ops->map_bundled_parallel_task_command_and_response_buffers(
+			  c, v->commands, v->responses, host->slots) == 0;
+	if (host->bundled != bundled)
+		host->bundled = bundled;
 	if (!host->bundled && !ops->process_parallel_task)
 		return failed(host, "map_bundled_parallel_task_command_and_response_buffers",
 			      -EOPNOTSUPP);
@@ -191,8 +225,9 @@ static int make_queues(struct sheaf_host *host)
 
 int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_host **ret_host)
 {
+	struct identity identity = { 0 };
 	struct sheaf_host *host;
-	uint32_t tasks = 0, contexts = 0;
+	uint32_t contexts = 0;
 	int r;
 
 	if (options->queues < 1 || options->queues > SHEAF_QUEUES_MAX ||
@@ -206,21 +241,24 @@ int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_hos
 	host->options = *options;
 	host->workers = options->workers;
 	host->region.fd = -1;
-	r = options->ops->initialize_controller(options->controller);
+	r = initialize(host);
 	if (r < 0) {
-		failed(host, "initialize_controller", r);
 		free(host);
 		return r;
 	}
-	r = bring_up_identity(host, &tasks);
+	r = ask_identity(host, &identity);
+	host->initiator_id = identity.initiator_id;
+	host->highest_target_id = identity.highest_target_id;
 	if (r == 0)
 		r = ask_context_count(host, &contexts);
 	if (r == 0)
-		r = fit_counts(host, tasks, contexts);
+		r = fit_counts(host, identity.tasks, contexts);
 	if (r == 0)
 		r = make_region(host);
 	if (r == 0)
-		r = bring_up_memory(host);
+		r = make_slot_states(host);
+	if (r == 0)
+		r = bring_up_memory(host, host->hba_ids);
 	if (r == 0)
 		r = sheaf_escalation_create(host, &host->escalation);
 	if (r == 0)
@@ -231,6 +269,44 @@ int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_hos
 	}
 	*ret_host = host;
 	return 0;
+}
+
+static int check_fits(const struct sheaf_host *host, const struct identity *identity)
+{
+	if (identity->tasks < host->slots) {
+		sheaf_error("controller %s takes %u tasks now, fewer than the %u slots in use; it cannot "
+			    "take over here",
+			    host->options.ops->name, identity->tasks, host->slots);
+		return -ENOSPC;
+	}
+	if (identity->highest_target_id < host->highest_target_id ||
+	    identity->initiator_id != host->initiator_id) {
+		sheaf_error("controller %s has other targets than the one before it; it cannot take over "
+			    "here",
+			    host->options.ops->name);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+int sheaf_host_bring_up_again(struct sheaf_host *host)
+{
+	struct identity identity = { 0 };
+	uint32_t contexts = 0;
+	int r = initialize(host);
+
+	if (r == 0)
+		r = ask_identity(host, &identity);
+	if (r == 0)
+		r = check_fits(host, &identity);
+	if (r == 0)
+		r = ask_context_count(host, &contexts);
+	if (r == 0 && contexts < host->workers) {
+		sheaf_error("controller %s is served by at most %u loops now, not %u; it cannot take over here",
+			    host->options.ops->name, contexts, host->workers);
+		r = -ENOSPC;
+	}
+	return r < 0 ? r : bring_up_memory(host, host->next_hba_ids);
 }
 
 struct sheaf_host *sheaf_host_free(struct sheaf_host *host)
@@ -245,6 +321,8 @@ struct sheaf_host *sheaf_host_free(struct sheaf_host *host)
 	sheaf_view_unmap(&host->view);
 	sheaf_region_destroy(&host->region);
 	free(host->hba_ids);
+	free(host->next_hba_ids);
+	free(host->kept);
 	free(host->slot_states);
 	free(host);
 	return NULL;
@@ -287,7 +365,18 @@ int sheaf_host_initialize_target(struct sheaf_host *host, uint64_t target_id)
 	r = ops->report_hba_highest_logical_unit_number(c, &host->highest_lun);
 	if (r < 0)
 		return failed(host, "report_hba_highest_logical_unit_number", r);
+	host->targets_initialized = true;
 	return ask_features(host);
+}
+
+int sheaf_host_initialize_targets_again(struct sheaf_host *host)
+{
+	int r = 0;
+
+	for (uint64_t t = 0; r == 0 && host->targets_initialized && t <= host->highest_target_id; t++)
+		if (t != host->initiator_id)
+			r = sheaf_host_initialize_target(host, t);
+	return r;
 }
 
 enum sheaf_service_response sheaf_host_task_management(struct sheaf_host *host,

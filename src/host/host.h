@@ -39,6 +39,12 @@ struct sheaf_host_options {
 	uint32_t timeout_ms;   /* per task; 0: none */
 	uint32_t grace_ms;     /* then for each step of escalate.h; 0: it fails at its deadline */
 	uint32_t violations_max; /* of a queue within SHEAF_VIOLATION_WINDOW_MS before the driver is replaced; 0: any number */
+	/*
+	 * A controller in another process: where it has to map the region from, before map_data_area, whose pointer is NULL then,
+	 * as are those of the mapping's offer. The host keeps a copy of each command that it can issue again. Optional.
+	 */
+	void (*use_region)(void *controller, const struct sheaf_region *region);
+	bool may_lose_driver; /* the same copy of a controller in this process, for tests that have drivers die */
 };
 
 struct sheaf_host {
@@ -54,6 +60,9 @@ struct sheaf_host {
 	bool auto_sense;
 	uint64_t initiator_id, highest_target_id, highest_lun;
 	uint32_t *hba_ids; /* per slot, from map_hba_data */
+	uint32_t *next_hba_ids; /* those of a new driver, until sheaf_queue_driver_back() */
+	struct sheaf_task *kept; /* per slot: the command as it was started; of a controller in another process */
+	bool targets_initialized;
 	struct sheaf_slot_state *slot_states; /* per slot */
 	struct sheaf_queue **queues;
 	struct sheaf_escalation *escalation;
@@ -76,6 +85,16 @@ struct sheaf_host {
 int sheaf_host_create(const struct sheaf_host_options *options, struct sheaf_host **ret_host);
 /** Stop the controller and free everything; no loop runs any more. Slots may still be out after a timeout. NULL. */
 struct sheaf_host *sheaf_host_free(struct sheaf_host *host);
+
+/**
+ * sheaf_host_bring_up_again() - the same lifecycle with a new driver behind the same table, up to start_controller
+ * Its answers must fit what is there: no fewer tasks and targets than before. All queues are GONE (recover.h), and get the new
+ * ids with sheaf_queue_driver_back(). Errors are reported here. Thread: any one.
+ * Return: 0; -ENOSPC: fewer tasks than slots in use; -errno of the method that failed.
+ */
+int sheaf_host_bring_up_again(struct sheaf_host *host);
+/** After create_context: the targets that were initialized are initialized once more. 0 or -errno, reported. */
+int sheaf_host_initialize_targets_again(struct sheaf_host *host);
 
 /** Targets are about to be used: initialize_target_for_id and the feature questions. 0 or -errno. */
 int sheaf_host_initialize_target(struct sheaf_host *host, uint64_t target_id);

@@ -10,6 +10,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "host/recover.h"
 #include "host/slot.h"
 
 /* Deadlines are looked at this often, as parts of the timeout and of a grace, within these bounds. */
@@ -59,6 +60,7 @@ int sheaf_queue_create(struct sheaf_host *host, uint32_t index, struct sheaf_que
 	for (uint32_t w = 0; w < host->workers; w++)
 		sheaf_lane_open(&queue->lanes[w].lane, &host->view,
 				sheaf_host_lane_index(host, index, w));
+	pthread_mutex_init(&queue->recover.lock, NULL);
 	queue->tick.done = tick_done;
 	queue->hook.flush = hook_flush;
 	if (host->workers) {
@@ -73,6 +75,7 @@ void sheaf_queue_free(struct sheaf_queue *queue)
 {
 	if (!queue)
 		return;
+	pthread_mutex_destroy(&queue->recover.lock);
 	sheaf_tracer_deinit(&queue->tracer);
 	free(queue->free_slots);
 	free(queue->gathered);
@@ -188,8 +191,7 @@ static void tick_done(struct sheaf_op *op, int result)
 		arm_tick(queue);
 }
 
-/* The task in @slot, in HOST state, gets an identifier and goes with the next bundle. */
-static void gather(struct sheaf_queue *queue, uint16_t slot)
+void sheaf_queue_identify(struct sheaf_queue *queue, uint16_t slot)
 {
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	struct sheaf_task *task = &queue->host->view.commands[slot];
@@ -199,30 +201,25 @@ static void gather(struct sheaf_queue *queue, uint16_t slot)
 	atomic_store_explicit(&state->identifier, identifier, memory_order_relaxed);
 	task->controller_task_identifier = identifier;
 	task->task_tag_identifier = identifier;
-	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
-	queue->gathered[queue->gathered_count++] = slot;
-}
-
-void sheaf_slot_reissue(struct sheaf_queue *queue, uint16_t slot)
-{
-	sheaf_slot_state(queue, slot)->timed = true;
-	gather(queue, slot);
-	sheaf_count_add(&queue->stats.reissued, 1);
 }
 
 void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 {
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
-	const struct sheaf_task *task = &queue->host->view.commands[slot];
+	struct sheaf_task *task = &queue->host->view.commands[slot];
 
+	sheaf_queue_identify(queue, slot);
+	if (queue->host->kept)
+		queue->host->kept[slot] = *task;
 	state->requested = task->requested_transfer_count;
 	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
 	state->opcode = task->command_descriptor_block[0];
-	state->timed = false;
-	atomic_store_explicit(&state->step, SHEAF_STEP_NONE, memory_order_relaxed); /* a task sent again goes on from its own */
-	if (queue->held)
-		sheaf_slot_begin_time(queue, state);
-	gather(queue, slot);
+	state->reissues = 0;
+	/* Its time begins when it is first handed over, or when it first waits for a driver. */
+	atomic_store_explicit(&state->deadline_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&state->step, SHEAF_STEP_NONE, memory_order_relaxed);
+	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
+	queue->gathered[queue->gathered_count++] = slot;
 	sheaf_count_add(&queue->stats.started, 1);
 	sheaf_count_add(&queue->stats.in_flight, 1);
 	arm_tick(queue);
@@ -232,9 +229,12 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 
 void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
 {
-	/* What the controller may transfer is what it was once told, whatever it has written there since. */
-	queue->host->view.commands[slot].requested_transfer_count =
-		sheaf_slot_state(queue, slot)->requested;
+	/* What the controller may do is what it was once told, whatever it has written there since. */
+	if (queue->host->kept)
+		queue->host->view.commands[slot] = queue->host->kept[slot];
+	else
+		queue->host->view.commands[slot].requested_transfer_count =
+			sheaf_slot_state(queue, slot)->requested;
 	sheaf_count_add(&queue->stats.retries, 1);
 	sheaf_queue_start(queue, slot);
 }
@@ -316,7 +316,7 @@ static void hand_over(struct sheaf_queue *queue, uint16_t slot, struct hand_over
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 
 	state->place = sheaf_flight_place(when->bundle, slot, when->size, when->index++);
-	if (!state->timed) {
+	if (!atomic_load_explicit(&state->deadline_ns, memory_order_relaxed)) {
 		atomic_store_explicit(&state->deadline_ns, when->deadline_ns, memory_order_relaxed);
 		atomic_store_explicit(&state->start_ns, when->start_ns, memory_order_relaxed);
 	}
@@ -382,10 +382,12 @@ static void push_single(struct sheaf_queue *queue, uint16_t slot, struct hand_ov
 bool sheaf_queue_flush(struct sheaf_queue *queue)
 {
 	uint16_t slots[SHEAF_BUNDLE_MAX];
-	bool any = queue->gathered_count > 0 && !queue->held;
+	bool any = queue->gathered_count > 0;
 
+	if (queue->recover.state != SHEAF_QUEUE_SERVED)
+		return queue->recover.state == SHEAF_QUEUE_FAILED && sheaf_queue_end_gathered(queue);
 	/* From the front, in bundles; what a controller's inline completion starts meanwhile is appended. */
-	for (uint16_t done = 0; queue->gathered_count > 0 && !queue->held;) {
+	for (uint16_t done = 0; queue->gathered_count > 0;) {
 		uint16_t n = queue->gathered_count;
 
 		if (n > queue->host->options.bundle_max)
@@ -416,7 +418,11 @@ static struct sheaf_queue *hook_queue(struct sheaf_loop_hook *hook)
 
 static bool hook_poll(struct sheaf_loop_hook *hook)
 {
-	return sheaf_queue_poll(hook_queue(hook));
+	struct sheaf_queue *queue = hook_queue(hook);
+
+	if (atomic_load_explicit(&queue->recover.event, memory_order_relaxed))
+		sheaf_queue_take_event(queue);
+	return sheaf_queue_poll(queue);
 }
 
 static bool hook_flush(struct sheaf_loop_hook *hook)

@@ -12,7 +12,7 @@
  *     ^                       complete_slot(), late           QUARANTINED
  *     +----------------------------------------------------------- +
  *
- *   While there is no driver (recover.h), a task goes from CONTROLLER back to GATHERED, and may end there by its deadline.
+ *   and when a driver in a process of its own has died (recover.h): CONTROLLER back to GATHERED, GATHERED to HOST.
  *
  *   FREE         nobody's work, the host's memory
  *   HOST         a client builds a task in it, or looks at what became of one
@@ -30,6 +30,8 @@
 #define SHEAF_QUEUE_H
 
 #include <assert.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -116,10 +118,10 @@ struct sheaf_slot_state {
 	_Atomic uint8_t step;	 /* enum sheaf_escalation_step */
 	uint8_t command;	 /* enum sheaf_command */
 	uint8_t opcode;		 /* of its last task, for who looks in */
+	uint8_t reissues;	 /* of its task, after a driver's death */
 	/* QUARANTINED: what of the two that end it has happened. */
 	bool returned; /* the controller gave it back */
 	bool put;      /* the client is done with it */
-	bool timed;    /* it waits, or waited, for a driver: its time has begun before it is handed over */
 	uint32_t generation;
 	_Atomic uint32_t worker; /* whose lane it went to */
 	_Atomic uint64_t identifier;
@@ -129,6 +131,25 @@ struct sheaf_slot_state {
 	uint64_t place; /* see sheaf_flight_place() */
 };
 static_assert(sizeof(struct sheaf_slot_state) == 64, "a cache line a slot");
+
+/** What a driver's death makes of a queue; see recover.h. */
+enum sheaf_queue_state { SHEAF_QUEUE_SERVED, SHEAF_QUEUE_HELD, SHEAF_QUEUE_GONE, SHEAF_QUEUE_FAILED };
+enum sheaf_queue_event {
+	SHEAF_QUEUE_EVENT_NONE,
+	SHEAF_QUEUE_EVENT_HOLD,
+	SHEAF_QUEUE_EVENT_GONE,
+	SHEAF_QUEUE_EVENT_BACK,
+	SHEAF_QUEUE_EVENT_FAIL,
+};
+
+struct sheaf_queue_recover {
+	enum sheaf_queue_state state; /* the loop's */
+	_Atomic int event;	      /* enum sheaf_queue_event; W: who posts, then the loop, NONE */
+	pthread_mutex_t lock;	      /* guards running, and the handling of an event; never taken per task */
+	bool running;		      /* the loop takes turns */
+	const char *reason;
+	sem_t *handled;
+};
 
 struct sheaf_queue_lane {
 	struct sheaf_lane lane;
@@ -154,7 +175,6 @@ struct sheaf_queue {
 	uint16_t gathered_count;
 	uint64_t timeout_ns, grace_ns;
 	struct sheaf_task blank; /* what a command is before its CDB; copying it is quicker than zeroing */
-	bool held; /* there is no driver: what gathers waits, see recover.h */
 	bool tick_armed;
 	struct sheaf_rate stuck_rate, violation_rate; /* of messages */
 	struct sheaf_rate violation_window;
@@ -163,6 +183,7 @@ struct sheaf_queue {
 	struct sheaf_result result; /* the one being delivered */
 	struct sheaf_tracer tracer;
 	struct sheaf_flight *flights; /* pool: one a worker; fused: one */
+	struct sheaf_queue_recover recover;
 	struct sheaf_queue_stats stats;
 	struct sheaf_observe observe;
 };

@@ -21,7 +21,7 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 		[SHEAF_SLOT_FREE] = 1 << SHEAF_SLOT_HOST | 1 << SHEAF_SLOT_QUARANTINED,
 		[SHEAF_SLOT_HOST] = 1 << SHEAF_SLOT_FREE | 1 << SHEAF_SLOT_CONTROLLER |
 				    1 << SHEAF_SLOT_QUARANTINED | 1 << SHEAF_SLOT_GATHERED,
-		[SHEAF_SLOT_GATHERED] = 1 << SHEAF_SLOT_HOST,
+		[SHEAF_SLOT_GATHERED] = 1 << SHEAF_SLOT_HOST | 1 << SHEAF_SLOT_CONTROLLER,
 		[SHEAF_SLOT_CONTROLLER] = 1 << SHEAF_SLOT_GATHERED,
 		[SHEAF_SLOT_QUARANTINED] = 1 << SHEAF_SLOT_CONTROLLER,
 	};
@@ -29,18 +29,6 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 
 	assert(allowed_from[to] & 1 << atomic_load_explicit(&state->owner, memory_order_relaxed));
 	atomic_store_explicit(&state->owner, (uint8_t)to, memory_order_release); /* see flight.h, 3 */
-}
-
-/* The time of the task in @state begins now, not with its hand-over: there is no driver. */
-static inline void sheaf_slot_begin_time(struct sheaf_queue *queue, struct sheaf_slot_state *state)
-{
-	uint64_t now_ns = sheaf_loop_now(queue->loop);
-
-	state->timed = true;
-	atomic_store_explicit(&state->start_ns, sheaf_observe_hand_over(&queue->observe, now_ns),
-			      memory_order_relaxed);
-	atomic_store_explicit(&state->deadline_ns, queue->timeout_ns ? now_ns + queue->timeout_ns : 0,
-			      memory_order_relaxed);
 }
 
 static inline void sheaf_slot_leave_quarantine(struct sheaf_queue *queue,
@@ -64,12 +52,15 @@ static inline void sheaf_slot_release(struct sheaf_queue *queue, uint16_t slot)
 
 /* The slot came back from the controller: in the host's view, and in its lane's count. */
 void sheaf_slot_take_back(struct sheaf_queue *queue, uint16_t slot);
-/* The one place where a task ends. queue->result is filled in. */
-void sheaf_slot_end_task(struct sheaf_queue *queue, uint16_t slot);
 /* A quarantined slot was given back, or its driver is dead. */
 void sheaf_slot_returned(struct sheaf_queue *queue, uint16_t slot);
-/* The task in @slot goes to another driver, under a new identifier; HOST state. */
-void sheaf_slot_reissue(struct sheaf_queue *queue, uint16_t slot);
+/* The one place where a task ends: queue->result is filled in, the slot is in HOST or QUARANTINED state. */
+void sheaf_queue_end_task(struct sheaf_queue *queue, uint16_t slot);
+/* The same for one that no controller answered. */
+void sheaf_queue_end_undelivered(struct sheaf_queue *queue, uint16_t slot,
+				 enum sheaf_delivery_status status, bool quarantined);
+/* Give the task in @slot a new generation, and its command slot the identifier. */
+void sheaf_queue_identify(struct sheaf_queue *queue, uint16_t slot);
 /* Count a violation, and say so, but not more than a few times a second; too many, and the driver is to be replaced. */
 void sheaf_queue_violation(struct sheaf_queue *queue, enum sheaf_violation kind);
 /* A ring of @lane has an index that cannot be: counted, and the lane is not used any more. */

@@ -38,6 +38,8 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 	lu->maximum_write_same_blocks = SHEAF_LU_WRITE_SAME_BYTES_MAX / block_size;
 	lu->read_only = options->read_only || store->read_only;
 	memcpy(lu->serial, options->serial, serial_length);
+	if (options->written)
+		sheaf_lu_note_written(lu);
 	*ret_lu = lu;
 	return 0;
 }

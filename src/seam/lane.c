@@ -92,18 +92,18 @@ void sheaf_lane_open(struct sheaf_lane *lane, const struct sheaf_view *view, uin
 	open_end(&lane->completion, at, capacity_for(g->slots), COMPLETION_ENTRY_BYTES, 2 * index + 1);
 }
 
-static void reset_end(struct sheaf_ring_end *end)
+static void clear_ring(struct sheaf_ring *ring)
 {
-	end->index = 0;
-	atomic_store(&end->ring->tail, 0);
-	atomic_store(&end->ring->head, 0);
-	atomic_store(&end->ring->asleep, 0);
+	atomic_store(&ring->tail, 0);
+	atomic_store(&ring->head, 0);
+	atomic_store(&ring->asleep, 0);
 }
 
-void sheaf_lane_reset(struct sheaf_lane *lane)
+void sheaf_lane_reset(struct sheaf_lane *lane, const struct sheaf_view *view, uint32_t index)
 {
-	reset_end(&lane->request);
-	reset_end(&lane->completion);
+	sheaf_lane_open(lane, view, index);
+	clear_ring(lane->request.ring);
+	clear_ring(lane->completion.ring);
 }
 
 /* Producer: where the next entry goes, NULL when there is no room. */

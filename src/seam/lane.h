@@ -44,8 +44,8 @@ struct sheaf_lane {
 size_t sheaf_lane_bytes(uint32_t slots);
 /** Open lane @index of a fresh region in @view; each end by its own side, once. */
 void sheaf_lane_open(struct sheaf_lane *lane, const struct sheaf_view *view, uint32_t index);
-/** Make an open lane as new, in the region too. No far side has it open: it is dead, and the next one opens it after this. */
-void sheaf_lane_reset(struct sheaf_lane *lane);
+/** Make lane @index fresh and open it again. Nobody is at its other end: that side is dead, and a new one opens it later. */
+void sheaf_lane_reset(struct sheaf_lane *lane, const struct sheaf_view *view, uint32_t index);
 
 /**
  * sheaf_ring_push_bundle() - hand a bundle to the far side

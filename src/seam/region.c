@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -17,21 +18,34 @@
 #endif
 
 #define PAGE 4096
+/* More than anybody has; so that no size overflows. */
+#define LANES_MAX	 4096
+#define BUFFER_BYTES_MAX (UINT32_C(1) << 30)
+
+/* Where everything lies, from slots, lanes and buffer_bytes; both sides compute it for themselves. */
+static int lay_out(struct sheaf_region_geometry *g)
+{
+	if (g->slots == 0 || g->slots > SHEAF_SLOTS_MAX || g->lanes > LANES_MAX ||
+	    g->buffer_bytes == 0 || g->buffer_bytes > BUFFER_BYTES_MAX)
+		return -EINVAL;
+	g->buffer_stride = sheaf_round_up(g->buffer_bytes, PAGE);
+	g->lane_stride = sheaf_round_up(sheaf_lane_bytes(g->slots), PAGE);
+	g->commands_offset = 0;
+	g->responses_offset = sheaf_round_up(g->slots * sizeof(struct sheaf_task), PAGE);
+	g->lanes_offset = g->responses_offset +
+			  sheaf_round_up(g->slots * sizeof(struct sheaf_response), PAGE);
+	g->data_offset = g->lanes_offset + g->lanes * g->lane_stride;
+	g->bytes = g->data_offset + g->slots * g->buffer_stride;
+	return 0;
+}
 
 int sheaf_region_create(const struct sheaf_region_geometry *geometry, struct sheaf_region *ret)
 {
 	struct sheaf_region_geometry g = *geometry;
+	int r = lay_out(&g);
 
-	if (g.slots == 0 || g.slots > SHEAF_SLOTS_MAX || g.buffer_bytes == 0)
-		return -EINVAL;
-	g.buffer_stride = sheaf_round_up(g.buffer_bytes, PAGE);
-	g.lane_stride = sheaf_round_up(sheaf_lane_bytes(g.slots), PAGE);
-	g.commands_offset = 0;
-	g.responses_offset = sheaf_round_up(g.slots * sizeof(struct sheaf_task), PAGE);
-	g.lanes_offset = g.responses_offset +
-			 sheaf_round_up(g.slots * sizeof(struct sheaf_response), PAGE);
-	g.data_offset = g.lanes_offset + g.lanes * g.lane_stride;
-	g.bytes = g.data_offset + g.slots * g.buffer_stride;
+	if (r < 0)
+		return r;
 
 	int fd = memfd_create("sheaf-region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
@@ -42,6 +56,29 @@ int sheaf_region_create(const struct sheaf_region_geometry *geometry, struct she
 
 		close(fd);
 		return err;
+	}
+	ret->fd = fd;
+	ret->geometry = g;
+	return 0;
+}
+
+int sheaf_region_adopt(int fd, const struct sheaf_region_geometry *geometry,
+		       struct sheaf_region *ret)
+{
+	struct sheaf_region_geometry g = *geometry;
+	int r = lay_out(&g), seals;
+	struct stat st;
+
+	if (r == 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	if (r == 0 && (uint64_t)st.st_size != g.bytes)
+		r = -EINVAL;
+	seals = r == 0 ? fcntl(fd, F_GET_SEALS) : 0;
+	if (r == 0 && (seals < 0 || !(seals & F_SEAL_SHRINK)))
+		r = -EPERM;
+	if (r < 0) {
+		close(fd);
+		return r;
 	}
 	ret->fd = fd;
 	ret->geometry = g;

@@ -49,6 +49,14 @@ struct sheaf_view {
 
 /** Make a region. @geometry: slots 1..SHEAF_SLOTS_MAX, lanes, buffer_bytes. 0, -EINVAL, -ENOMEM, -errno. */
 int sheaf_region_create(const struct sheaf_region_geometry *geometry, struct sheaf_region *ret);
+/**
+ * sheaf_region_adopt() - use a region that another process made
+ * @fd: as it came from there; the region's from here on, also on failure.  @geometry: slots, lanes, buffer_bytes, as the other
+ * process says; the rest is computed here, and the file must have the size that follows.
+ * Return: 0; -EINVAL: out of range, or the file does not fit; -EPERM: it could shrink under us; -errno.
+ */
+int sheaf_region_adopt(int fd, const struct sheaf_region_geometry *geometry,
+		       struct sheaf_region *ret);
 void sheaf_region_destroy(struct sheaf_region *region);
 /**
  * sheaf_region_release() - give the memory behind the buffers of @count slots from @first on back; they read as zeros then

@@ -493,7 +493,8 @@ static int learn(struct opening *o)
 		return err;
 	o->file->in_memory = is_in_memory(o);
 	o->file->writes_punted = are_writes_punted(o);
-	map_image(o);
+	if (!o->options->for_another_process)
+		map_image(o);
 	o->file->store.can_discard = can_discard(o);
 	return 0;
 }
@@ -511,6 +512,84 @@ static int open_steps(struct opening *o)
 	return err ? err : learn(o);
 }
 
+/* The lock came with the descriptor, and so did O_DIRECT. */
+static int adopt_steps(struct opening *o, const struct sheaf_file_image *image)
+{
+	int err = 0;
+
+	o->file->store.read_only = image->read_only;
+	atomic_init(&o->file->flush_error, image->flush_error);
+	if (fstat(o->file->fd, &o->st) < 0)
+		err = -errno;
+	if (!err)
+		err = check_type(o->path, o->st.st_mode);
+	if (!err)
+		err = measure(o);
+	if (!err)
+		err = choose_range(o);
+	return err ? err : learn(o);
+}
+
+static int make_file(struct opening *o, int fd)
+{
+	o->file = calloc(1, sizeof(*o->file));
+	if (!o->file) {
+		sheaf_error("%s: %s", o->path, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	o->file->fd = fd;
+	o->file->store.ops = &sheaf_file_store_ops;
+	o->file->store.name = strdup(o->path);
+	return 0;
+}
+
+static int finish(struct opening *o, int err, struct sheaf_store **ret_store)
+{
+	if (err) {
+		sheaf_store_free(&o->file->store);
+		return err;
+	}
+	*ret_store = &o->file->store;
+	return 0;
+}
+
+void sheaf_file_store_describe(const struct sheaf_store *store, struct sheaf_file_image *ret)
+{
+	const struct sheaf_file_store *file = (const struct sheaf_file_store *)store;
+
+	*ret = (struct sheaf_file_image){
+		.fd = file->fd,
+		.read_only = store->read_only,
+		.direct = store->direct,
+		.flush_error = atomic_load(&file->flush_error),
+		.offset_bytes = file->offset,
+		.size_bytes = store->size_bytes,
+	};
+}
+
+int sheaf_file_store_adopt(const char *name, const struct sheaf_file_image *image,
+			   struct sheaf_store **ret_store)
+{
+	const struct sheaf_file_store_options options = {
+		.direct = image->direct ? SHEAF_DIRECT_ON : SHEAF_DIRECT_OFF,
+		.offset_bytes = image->offset_bytes,
+		.sizelimit_bytes = image->size_bytes,
+		.block_size = image->block_size,
+	};
+	struct opening o = { .path = name, .options = &options };
+	int err = make_file(&o, image->fd);
+
+	if (err) {
+		close(image->fd);
+		return err;
+	}
+	if (image->size_bytes == 0 || (image->block_size != 512 && image->block_size != 4096))
+		err = -EINVAL;
+	if (!err && !o.file->store.name)
+		err = -ENOMEM;
+	return finish(&o, err ? err : adopt_steps(&o, image), ret_store);
+}
+
 int sheaf_file_store_open(const char *path, const struct sheaf_file_store_options *options,
 			  struct sheaf_store **ret_store)
 {
@@ -522,21 +601,10 @@ int sheaf_file_store_open(const char *path, const struct sheaf_file_store_option
 			    options->block_size);
 		return -EINVAL;
 	}
-	o.file = calloc(1, sizeof(*o.file));
-	if (!o.file) {
-		sheaf_error("%s: %s", path, strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	o.file->fd = -1;
-	o.file->store.ops = &sheaf_file_store_ops;
-	o.file->store.name = strdup(path);
-	err = o.file->store.name ? open_steps(&o) : -ENOMEM;
-	if (err) {
-		sheaf_store_free(&o.file->store);
+	err = make_file(&o, -1);
+	if (err)
 		return err;
-	}
-	*ret_store = &o.file->store;
-	return 0;
+	return finish(&o, o.file->store.name ? open_steps(&o) : -ENOMEM, ret_store);
 }
 
 int sheaf_file_store_dup(const struct sheaf_store *store)

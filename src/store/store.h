@@ -47,6 +47,17 @@ struct sheaf_file_store_options {
 	uint64_t offset_bytes;
 	uint64_t sizelimit_bytes; /* 0: to the end */
 	uint32_t block_size;	  /* 512 or 4096: the size must be a multiple of it */
+	bool for_another_process; /* only opened, locked and checked here; see sheaf_file_store_describe() */
+};
+
+/** An image that one process opened, for another one to serve. */
+struct sheaf_file_image {
+	int fd;
+	bool read_only;
+	bool direct;	 /* fd has O_DIRECT, and that works */
+	int flush_error; /* a flush of it failed with this negative errno, so none succeeds any more; 0: none did */
+	uint64_t offset_bytes, size_bytes;
+	uint32_t block_size;
 };
 
 /**
@@ -59,6 +70,15 @@ int sheaf_file_store_open(const char *path, const struct sheaf_file_store_option
 			  struct sheaf_store **ret_store);
 /** Another descriptor of a file store's image, which keeps the image locked when the store is gone. The descriptor, or -errno. */
 int sheaf_file_store_dup(const struct sheaf_store *store);
+/** What another process needs to serve @store, which is a file store; the descriptor stays the store's. */
+void sheaf_file_store_describe(const struct sheaf_store *store, struct sheaf_file_image *ret);
+/**
+ * sheaf_file_store_adopt() - a store over an image that another process opened, checked and locked
+ * @name: for messages.  @image: fd is the store's from here on, also on failure.
+ * Errors are reported here. Return: 0, -EINVAL: the range is not in the image; -errno.
+ */
+int sheaf_file_store_adopt(const char *name, const struct sheaf_file_image *image,
+			   struct sheaf_store **ret_store);
 /** Bytes in memory, zero at first. 0 or -ENOMEM. */
 int sheaf_memory_store_create(uint64_t size_bytes, struct sheaf_store **ret_store);
 /** The bytes of a memory store, for tests. */

@@ -185,6 +185,11 @@ void sheaf_loop_ring_doorbell(struct sheaf_loop *loop, int doorbell_fd)
 	sheaf_count_add(&loop->stats.doorbells, 1);
 }
 
+void sheaf_loop_ring_doorbell_now(struct sheaf_loop *loop, int doorbell_fd)
+{
+	sheaf_loop_ring_doorbell(loop, doorbell_fd);
+}
+
 int sheaf_loop_doorbell_fd(const struct sheaf_loop *loop)
 {
 	return loop->number;

@@ -143,6 +143,7 @@ struct sim_world *sim_world_create(const struct sim_config *config, uint64_t cou
 		.bundle_max = config->bundle_max,
 		.single_mode = config->single,
 		.timeout_ms = (uint32_t)(SIM_TIMEOUT_NS / MS),
+		.may_lose_driver = config->workers > 0,
 	};
 
 	if (!w)
@@ -153,6 +154,8 @@ struct sim_world *sim_world_create(const struct sim_config *config, uint64_t cou
 	sim_loops_init(&w->loops, (int)(config->queues + config->workers));
 	if (sheaf_host_create(&options, &w->host) < 0 || sheaf_view_map(&w->host->region, &w->raw) < 0)
 		sim_fail(w, "no host");
+	for (unsigned i = 0; config->workers && i < w->host->slots; i++)
+		w->host->next_hba_ids[i] = w->host->hba_ids[i]; /* a new driver gives the same */
 	w->host->replace_driver = want_replacement;
 	w->host->replace_arg = w;
 	w->context_count = config->workers ? config->workers : config->queues;
@@ -172,6 +175,7 @@ struct sim_world *sim_world_create(const struct sim_config *config, uint64_t cou
 		client->loop = &w->loops.loops[q];
 		client->number = q;
 		sim_client_init(client);
+		sheaf_queue_set_running(queue, true);
 		if (config->workers) {
 			sheaf_queue_attach(queue, client->loop, &client->client, NULL);
 			for (unsigned i = 0; i < config->workers; i++)
@@ -377,7 +381,7 @@ static bool has_work(const struct sim_world *w, const struct sheaf_loop *loop)
 
 		for (unsigned i = 0; i < w->config.workers && w->driver == SIM_ALIVE; i++)
 			has |= ring_has_something(&queue->lanes[i].lane.completion);
-		return has || (queue->gathered_count && !queue->held);
+		return has || (queue->gathered_count && queue->recover.state == SHEAF_QUEUE_SERVED);
 	}
 	const struct sheaf_context *context = w->contexts[loop->number - (int)queues].context;
 

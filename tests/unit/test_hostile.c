@@ -341,6 +341,7 @@ static void open_side(bool single, uint64_t seed)
 		.bundle_max = SHEAF_BUNDLE_MAX,
 		.single_mode = single,
 		.timeout_ms = TIMEOUT_MS,
+		.may_lose_driver = true,
 	};
 	const char *reason;
 	int backend = sheaf_loop_probe(SHEAF_IO_AUTO, &reason);
@@ -356,6 +357,9 @@ static void open_side(bool single, uint64_t seed)
 	side.client.ended = ended;
 	side.client.slot_free = slot_free;
 	side.queue = side.host->queues[0];
+	sheaf_queue_set_running(side.queue, true);
+	for (uint32_t i = 0; i < side.host->slots; i++)
+		side.host->next_hba_ids[i] = side.host->hba_ids[i]; /* a new driver gives the same */
 	side.host->replace_driver = replace;
 	side.host->replace_arg = &side;
 	sheaf_queue_attach(side.queue, side.loop, &side.client, NULL);

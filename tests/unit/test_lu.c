@@ -854,7 +854,9 @@ END_TEST
 
 START_TEST(bad_options_are_refused)
 {
-	struct sheaf_lu_options options = { 512, 65536, false, "x" };
+	struct sheaf_lu_options options = {
+		.block_size = 512, .maximum_transfer_bytes = 65536, .serial = "x"
+	};
 	struct sheaf_lu *lu = NULL;
 
 	options.block_size = 1024;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/counter.h"
-#include "cli/priority.h"
+#include "loop/priority.h"
 
 #define MS UINT64_C(1000000)
 

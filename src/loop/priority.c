@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* priority.c - see priority.h */
-#include "cli/priority.h"
+#include "loop/priority.h"
 
 #include <dirent.h>
 #include <errno.h>
