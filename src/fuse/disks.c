@@ -16,6 +16,7 @@ const struct sheaf_control_file sheaf_control_files[SHEAF_CONTROL_FILES] = {
 	{ SHEAF_NODE_METRICS, "metrics", false },
 	/* Who does what on the disk is nobody else's business, and there is one reader. */
 	{ SHEAF_NODE_RECORD, "record", true },
+	{ SHEAF_NODE_WHY, "why.json", true },
 };
 
 const struct sheaf_control_file *sheaf_control_find(uint64_t node)

@@ -24,6 +24,7 @@ enum {
 	SHEAF_NODE_STATS = 3,	/* .sheaf/stats.json */
 	SHEAF_NODE_METRICS = 4, /* .sheaf/metrics */
 	SHEAF_NODE_RECORD = 5,	/* .sheaf/record */
+	SHEAF_NODE_WHY = 6,	/* .sheaf/why.json */
 	SHEAF_NODE_DISK0 = 16,	/* disk i is SHEAF_NODE_DISK0 + i */
 };
 
@@ -49,7 +50,7 @@ struct sheaf_control_file {
 	bool owner_only; /* mode 0400; others: as the disks may be read */
 };
 extern const struct sheaf_control_file sheaf_control_files[];
-#define SHEAF_CONTROL_FILES 3
+#define SHEAF_CONTROL_FILES 4
 /** The row of @node, NULL if it is none. */
 const struct sheaf_control_file *sheaf_control_find(uint64_t node);
 

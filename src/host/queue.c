@@ -164,6 +164,7 @@ uint8_t *sheaf_queue_buffer(struct sheaf_queue *queue, uint16_t slot)
 
 static void arm_tick(struct sheaf_queue *queue)
 {
+	struct sheaf_host *host = queue->host;
 	uint64_t ns = queue->timeout_ns / TICK_PARTS;
 
 	if (queue->tick_armed || queue->timeout_ns == 0)
@@ -172,6 +173,10 @@ static void arm_tick(struct sheaf_queue *queue)
 		ns = queue->grace_ns / TICK_GRACE_PARTS;
 	ns = ns < TICK_MIN_NS ? TICK_MIN_NS : ns > TICK_MAX_NS ? TICK_MAX_NS : ns;
 	queue->tick_armed = true;
+	atomic_store(&queue->tick_due_ns, sheaf_loop_now(queue->loop) + ns);
+	/* Once an armed tick. Both sides store before they load, so that a watch is not missed. */
+	if (host->on_busy && !atomic_load(&host->watched) && !atomic_exchange(&host->watched, true))
+		host->on_busy(host->busy_arg);
 	sheaf_loop_timer(queue->loop, &queue->tick, ns);
 }
 
@@ -183,6 +188,7 @@ static void tick_done(struct sheaf_op *op, int result)
 
 	(void)result;
 	queue->tick_armed = false;
+	atomic_store(&queue->tick_due_ns, 0);
 	sheaf_queue_expire(queue, sheaf_loop_now(queue->loop));
 	if (sheaf_count_get(&queue->stats.in_flight))
 		arm_tick(queue);
