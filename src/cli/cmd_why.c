@@ -38,7 +38,8 @@ static const struct sheaf_option why_options[] = {
 static const char *const why_operands[] = { "DIR" };
 static const struct sheaf_command_line why_line = {
 	.usage = "why [--json] [--last=N] DIR",
-	.summary = "What DIR waits for: tasks in flight, since when, who has them; and the last that ended.",
+	.summary = "What DIR waits for: tasks in flight, since when, who has them; and the last "
+		   "that ended.",
 	.options = why_options,
 	.operands_min = 1,
 	.operands_max = 1,
@@ -118,13 +119,15 @@ static void print_head(const struct sheaf_mount *mount, const json_t *why)
 	char age[17];
 	size_t i;
 
-	printf("%s: process %lld, driver %s, %s; timeout %.3g s, grace of each step after it %.3g s\n",
+	printf("%s: process %lld, driver %s, %s; timeout %.3g s, grace of each step after it %.3g "
+	       "s\n",
 	       mount->mountpoint, (long long)number(why, "pid"), text(why, "driver"),
 	       text(why, "deployment"), (double)number(why, "timeout_ms") / 1000,
 	       (double)number(why, "grace_ms") / 1000);
 	if (waits >= 0)
 		printf("requests      %ld in the kernel, waiting or not answered\n", waits);
-	printf("slots         %lld: free %lld, host %lld, gathered %lld, controller %lld, quarantined %lld\n",
+	printf("slots         %lld: free %lld, host %lld, gathered %lld, controller %lld, "
+	       "quarantined %lld\n",
 	       (long long)number(slots, "total"), (long long)number(slots, "free"),
 	       (long long)number(slots, "host"), (long long)number(slots, "gathered"),
 	       (long long)number(slots, "controller"), (long long)number(slots, "quarantined"));
@@ -218,8 +221,8 @@ static void print_lanes(const json_t *why, size_t wanted)
 		printf("\nlast of queue %lld", (long long)number(lane, "queue"));
 		if (json_is_integer(json_object_get(lane, "worker")))
 			printf(", worker %s", worker(lane, name));
-		printf("\n%8s %8s %6s %4s %10s %5s %-20s %12s %7s  %s\n", "age", "latency", "status",
-		       "slot", "bundle", "of", "command", "lba", "blocks", "lun, cdb");
+		printf("\n%8s %8s %6s %4s %10s %5s %-20s %12s %7s  %s\n", "age", "latency",
+		       "status", "slot", "bundle", "of", "command", "lba", "blocks", "lun, cdb");
 		for (size_t t = count > wanted ? count - wanted : 0; t < count; t++)
 			print_ended(json_array_get(last, t));
 	}

@@ -45,7 +45,8 @@ int sheaf_control_listen(unsigned minor)
 	struct sockaddr_un address;
 	socklen_t length = name_socket(&address, minor);
 
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, length) < 0 || listen(fd, BACKLOG) < 0)
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, length) < 0 ||
+	    listen(fd, BACKLOG) < 0)
 		return -errno;
 	return sheaf_steal_fd(fd);
 }

@@ -63,8 +63,7 @@ static void put_command(json_t *o, const struct sheaf_flight_task *task)
 
 static void put_worker(json_t *o, const struct sheaf_engine *engine, uint32_t worker)
 {
-	json_object_set_new(o, "worker",
-			    engine->worker_count ? json_integer(worker) : json_null());
+	json_object_set_new(o, "worker", engine->worker_count ? json_integer(worker) : json_null());
 }
 
 /* NULL: it has changed meanwhile, or there is no task in it. */
@@ -75,7 +74,7 @@ static json_t *slot_task(const struct sheaf_engine *engine, uint32_t slot, uint6
 	uint64_t identifier = state->identifier, start_ns = state->start_ns;
 	uint64_t deadline_ns = state->deadline_ns, target;
 	struct sheaf_flight_task task;
-	unsigned step = state->step;
+	unsigned step = owner == SHEAF_SLOT_GATHERED ? SHEAF_STEP_NONE : state->step;
 	json_t *o;
 
 	if (owner < SHEAF_SLOT_GATHERED || step >= SHEAF_STEPS ||
@@ -91,7 +90,8 @@ static json_t *slot_task(const struct sheaf_engine *engine, uint32_t slot, uint6
 	if (owner != SHEAF_SLOT_GATHERED)
 		put(o, "age_ns", (int64_t)(now_ns - start_ns));
 	if (owner == SHEAF_SLOT_CONTROLLER && deadline_ns)
-		put(o, "due_ns", (int64_t)(deadline_ns - now_ns)); /* to its next step; late: below 0 */
+		put(o, "due_ns",
+		    (int64_t)(deadline_ns - now_ns)); /* to its next step; late: below 0 */
 	put_text(o, "step", sheaf_step_names[step]);
 	put(o, "target", (int64_t)target);
 	put_command(o, &task);

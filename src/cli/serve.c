@@ -261,10 +261,21 @@ static void look_after_loops(struct serving *s)
 	stuck = sheaf_watch_look(&s->watch, sheaf_clock_ns());
 	if (stuck < 0)
 		return;
+	uint64_t due_ns = s->watch.due_ns[stuck];
+
 	s->watch.still_ns[stuck] = 0;
 	sheaf_error("%s: front loop %d stands still, in the driver or in a call of its image; none of its tasks can be ended",
 		    s->fuse.mountpoint, stuck);
 	abort_connection(s);
+	/*
+	 * FUSE-over-io_uring hands requests over in the context of the loop's thread, so that an abort ends none that had got so far. What
+	 * was written is with the kernel, or with a driver that does not return.
+	 */
+	poll(NULL, 0, SHEAF_WATCH_NAP_MS);
+	if (!s->fuse.over_uring || atomic_load(&s->engine.host->queues[stuck]->tick_due_ns) != due_ns)
+		return;
+	sheaf_error("%s: it still stands still; the server ends", s->fuse.mountpoint);
+	kill(getpid(), SIGKILL);
 }
 
 static void answer_control(struct serving *s)

@@ -34,9 +34,9 @@ int sheaf_watch_look(struct sheaf_watch *watch, uint64_t now_ns)
 	for (uint32_t i = 0; i < host->options.queues; i++) {
 		uint64_t due_ns = atomic_load(&host->queues[i]->tick_due_ns);
 
-		watch->still_ns[i] = due_ns && due_ns == watch->due_ns[i] && due_ns < now_ns ?
-					     watch->still_ns[i] + passed_ns :
-					     0;
+		watch->still_ns[i] = due_ns && due_ns == watch->due_ns[i] && due_ns < now_ns
+					     ? watch->still_ns[i] + passed_ns
+					     : 0;
 		watch->due_ns[i] = due_ns;
 		if (watch->still_ns[i] >= limit_ns(host))
 			stuck = (int)i;

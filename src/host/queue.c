@@ -203,7 +203,6 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 
 	identifier = (uint64_t)++state->generation << 32 | queue->host->hba_ids[slot];
 	atomic_store_explicit(&state->identifier, identifier, memory_order_relaxed);
-	atomic_store_explicit(&state->step, SHEAF_STEP_NONE, memory_order_relaxed);
 	state->requested = task->requested_transfer_count;
 	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
 	state->opcode = task->command_descriptor_block[0];
@@ -292,6 +291,7 @@ static void hand_over(struct sheaf_queue *queue, uint16_t slot, struct hand_over
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 
 	state->place = sheaf_flight_place(when->bundle, slot, when->size, when->index++);
+	atomic_store_explicit(&state->step, SHEAF_STEP_NONE, memory_order_relaxed);
 	atomic_store_explicit(&state->deadline_ns, when->deadline_ns, memory_order_relaxed);
 	atomic_store_explicit(&state->start_ns, when->start_ns, memory_order_relaxed);
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);

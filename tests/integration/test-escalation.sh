@@ -63,8 +63,8 @@ for transport in $(transports); do
 	resets=$(why_of 'w["escalation"]["lu_resets"]')
 	failed=$(why_of 'w["escalation"]["failed"]')
 	echo "$transport: $aborts aborts, $resets resets, $failed failed"
-	[ "$failed" -gt 0 ] && [ "$aborts" -ge "$failed" ] || fail "$transport: $aborts aborts, $failed failed"
-	[ "$resets" -gt 0 ] && [ "$resets" -lt "$aborts" ] || fail "$transport: $resets resets of one unit"
+	((failed > 0 && aborts >= failed)) || fail "$transport: $aborts aborts, $failed failed"
+	((resets > 0 && resets < aborts)) || fail "$transport: $resets resets of one unit"
 	# Timeout and two graces; and for those who got no slot a timeout more.
 	wait_until 20 readers_are_gone || fail "$transport: readers hang"
 	took=$(((${EPOCHREALTIME/[.,]/} - began) / 1000))

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Front loops stand still in a system call of their image, where no deadline of theirs works: `sheaf why` says so, and callers are let go of,
-# as the server aborts its connection. A FUSE client blocks when its server has taken all that it takes at a time: that makes
+# as the server aborts its connection, and ends itself where that does not do. A FUSE client blocks when its server has taken all that it takes at a time: that makes
 # the image such a one.
 # shellcheck source=tests/integration/functions.sh
 . "$(dirname "$0")/functions.sh"
 requires_fuse
 
 says_that_it_stands_still() {
-	timeout -k 5 5 "$SHEAF" why "$tmp/outer" | grep -q 'stands still'
+	timeout -k 5 5 "$SHEAF" why "$tmp/outer" >"$tmp/why" && grep -q 'stands still' "$tmp/why"
 }
 
 readers_are_gone() {
