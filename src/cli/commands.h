@@ -17,6 +17,7 @@ int sheaf_cmd_create(int argc, char **argv);
 int sheaf_cmd_mount(int argc, char **argv);
 int sheaf_cmd_umount(int argc, char **argv);
 int sheaf_cmd_stats(int argc, char **argv);
+int sheaf_cmd_why(int argc, char **argv);
 int sheaf_cmd_top(int argc, char **argv);
 int sheaf_cmd_record(int argc, char **argv);
 int sheaf_cmd_replay(int argc, char **argv);

@@ -72,6 +72,8 @@ int sheaf_engine_finish(struct sheaf_engine *engine);
 
 /** Text of stats.json; malloc'ed. Thread: any, while the engine runs. */
 char *sheaf_engine_stats(void *engine, size_t *ret_length);
+/** Text of why.json, the same way; also while loops stand still. */
+char *sheaf_engine_why(void *engine, size_t *ret_length);
 /** Text of metrics, the same way. */
 char *sheaf_engine_metrics(void *engine, size_t *ret_length);
 

@@ -30,6 +30,7 @@ static const struct command commands[] = {
 	{ "umount", sheaf_cmd_umount, "flush, unmount, and wait for the server to be gone" },
 	{ "stats", sheaf_cmd_stats, "what a mount has done so far" },
 	{ "top", sheaf_cmd_top, "what a mount does right now" },
+	{ "why", sheaf_cmd_why, "what a mount waits for, and what it did last" },
 	{ "bench", sheaf_cmd_bench, "measure here what bundles bring" },
 	{ "record", sheaf_cmd_record, "write down each task of a mount" },
 	{ "replay", sheaf_cmd_replay, "sum up such a recording, or do the same again elsewhere" },

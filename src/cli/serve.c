@@ -18,9 +18,14 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/clock.h"
+#include "cli/control.h"
 #include "cli/engine.h"
 #include "cli/engine_process.h"
 #include "cli/images.h"
+#include "cli/mount_table.h"
+#include "cli/served.h"
+#include "cli/watch.h"
 #include "fuse/fuse.h"
 
 #ifndef PR_SET_IO_FLUSHER
@@ -32,18 +37,43 @@ struct serving {
 	struct sheaf_images images;
 	struct sheaf_engine engine;
 	struct sheaf_fuse fuse;
-	int end_fd; /* eventfd: the connection ended */
+	int end_fd; /* eventfd: the connection ended, or the main thread is to look */
+	int control_fd; /* -1: none */
+	struct sheaf_mount mount; /* its device only */
+	struct sheaf_watch watch;
+	_Atomic bool stuck; /* abort the connection */
 };
+
+static void wake_main(struct serving *s)
+{
+	uint64_t one = 1;
+
+	if (write(s->end_fd, &one, sizeof(one)) < 0)
+		return; /* full: it is set already */
+}
 
 /* Any loop's thread. */
 static void on_end(void *arg)
 {
 	struct serving *s = arg;
-	uint64_t one = 1;
 
 	sheaf_engine_wake(&s->engine);
-	if (write(s->end_fd, &one, sizeof(one)) < 0)
-		return; /* full: it is set already */
+	wake_main(s);
+}
+
+/* Any loop's thread. */
+static void on_stuck(void *arg)
+{
+	struct serving *s = arg;
+
+	atomic_store(&s->stuck, true);
+	wake_main(s);
+}
+
+/* Any loop's thread. */
+static void on_busy(void *arg)
+{
+	wake_main(arg);
 }
 
 static bool user_allow_other(void)
@@ -190,17 +220,101 @@ static void end_now(struct serving *s)
 		on_end(s);
 }
 
+/* The device of the mount, which names its connection and its socket. */
+static void find_mount(struct serving *s)
+{
+	struct sheaf_mount_table table;
+	const struct sheaf_mount *mount;
+
+	if (sheaf_mount_table_read(&table) < 0)
+		return;
+	mount = sheaf_mount_at(&table, s->fuse.mountpoint);
+	if (mount && mount->ours) {
+		s->mount.major = mount->major;
+		s->mount.minor = mount->minor;
+	}
+	sheaf_mount_table_free(&table);
+}
+
+static void open_control(struct serving *s)
+{
+	if (!s->mount.minor)
+		return;
+	s->control_fd = sheaf_control_listen(s->mount.minor);
+	if (s->control_fd < 0)
+		sheaf_info("%s: no socket for sheaf why: %s", s->fuse.mountpoint, strerror(-s->control_fd));
+}
+
+/* The last resort: callers get an error instead of waiting for ever. */
+static void abort_connection(struct serving *s)
+{
+	int r = s->mount.minor ? sheaf_served_abort(&s->mount) : -ENOENT;
+
+	if (r < 0)
+		sheaf_error("%s: the connection cannot be aborted: %s; do it with: sheaf umount --force %s",
+			    s->fuse.mountpoint, strerror(-r), s->fuse.mountpoint);
+	else
+		sheaf_error("%s: the connection was aborted", s->fuse.mountpoint);
+}
+
+static void look_after_loops(struct serving *s)
+{
+	int stuck;
+
+	if (atomic_exchange(&s->stuck, false))
+		abort_connection(s);
+	if (!atomic_load(&s->engine.host->watched))
+		return;
+	stuck = sheaf_watch_look(&s->watch, sheaf_clock_ns());
+	if (stuck < 0)
+		return;
+	uint64_t due_ns = s->watch.due_ns[stuck];
+
+	s->watch.still_ns[stuck] = 0;
+	sheaf_error("%s: front loop %d stands still, in the driver or in a call of its image; none of its tasks can be ended",
+		    s->fuse.mountpoint, stuck);
+	abort_connection(s);
+	/*
+	 * FUSE-over-io_uring hands requests over in the context of the loop's thread, so that an abort ends none that had got so far. What
+	 * was written is with the kernel, or with a driver that does not return.
+	 */
+	poll(NULL, 0, SHEAF_WATCH_NAP_MS);
+	if (!s->fuse.over_uring || atomic_load(&s->engine.host->queues[stuck]->tick_due_ns) != due_ns)
+		return;
+	sheaf_error("%s: it still stands still; the server ends", s->fuse.mountpoint);
+	kill(getpid(), SIGKILL);
+}
+
+static void answer_control(struct serving *s)
+{
+	const struct sheaf_control_text texts[] = {
+		{ "why.json", sheaf_engine_why, &s->engine },
+		{ "stats.json", sheaf_engine_stats, &s->engine },
+		{ "metrics", sheaf_engine_metrics, &s->engine },
+		{ 0 },
+	};
+
+	sheaf_control_answer(s->control_fd, texts);
+}
+
 /* First signal: detach, serve until the last close. Second: end, flushed. */
 static void wait_for_end(struct serving *s, int signal_fd)
 {
 	struct pollfd fds[] = { { .fd = s->end_fd, .events = POLLIN },
-				{ .fd = signal_fd, .events = POLLIN } };
+				{ .fd = signal_fd, .events = POLLIN },
+				{ .fd = s->control_fd, .events = POLLIN } };
 	struct signalfd_siginfo info;
 	unsigned signals = 0;
+	uint64_t count;
 
 	while (!atomic_load(&s->fuse.ended)) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 3, s->watch.on ? SHEAF_WATCH_NAP_MS : -1) < 0 && errno != EINTR)
 			break;
+		if (fds[0].revents & POLLIN && read(s->end_fd, &count, sizeof(count)) < 0)
+			continue; /* somebody else's wake-up */
+		look_after_loops(s);
+		if (fds[2].revents & POLLIN)
+			answer_control(s);
 		if (!(fds[1].revents & POLLIN) ||
 		    read(signal_fd, &info, sizeof(info)) != sizeof(info))
 			continue;
@@ -231,13 +345,19 @@ static int block_signals(void)
 
 static int serve_mounted(struct serving *s, int signal_fd)
 {
-	int r = sheaf_engine_go(&s->engine);
+	int r;
 
+	find_mount(s);
+	s->watch.host = s->engine.host;
+	s->engine.host->on_busy = on_busy;
+	s->engine.host->busy_arg = s;
+	r = sheaf_engine_go(&s->engine);
 	if (r < 0) {
 		sheaf_error("cannot serve: %s", strerror(-r));
 		s->engine.cancelled = true;
 		return r;
 	}
+	open_control(s);
 	r = first_read(s);
 	if (r == 0 && s->options->ready)
 		r = s->options->ready(s->options->ready_arg);
@@ -306,13 +426,16 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 		return 1;
 	s->options = options;
 	s->end_fd = end_fd;
+	s->control_fd = -1;
 	s->fuse.mountpoint = options->mountpoint;
 	s->fuse.cache = options->cache;
 	s->fuse.make_stats = sheaf_engine_stats;
 	s->fuse.make_metrics = sheaf_engine_metrics;
 	s->fuse.control = sheaf_engine_control;
+	s->fuse.make_why = sheaf_engine_why;
 	s->fuse.stats_arg = &s->engine;
 	s->fuse.on_end = on_end;
+	s->fuse.on_stuck = on_stuck;
 	s->fuse.end_arg = s;
 	/* Write-back through a loop device on our disk must not wait for itself. Before any thread; needs
 	 * CAP_SYS_RESOURCE, and without it all works but under memory pressure. */
@@ -325,6 +448,8 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 	if (r == 0) {
 		s->fuse.host = s->engine.host;
 		r = mount_and_serve(s, signal_fd);
+		if (s->control_fd >= 0)
+			close(s->control_fd);
 		sync_result = sheaf_engine_finish(&s->engine);
 		r = r < 0 ? r : sync_result;
 		sheaf_session_destroy(&s->fuse);

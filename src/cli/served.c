@@ -28,7 +28,7 @@
 #define CONNECTIONS   "/sys/fs/fuse/connections"
 
 /* The child: an errno, then the text. */
-static void ask(const char *mountpoint, int out)
+static void ask(const char *mountpoint, const char *name, int out)
 {
 	CLEANUP_FREE char *path = NULL;
 	static char buffer[65536];
@@ -36,7 +36,7 @@ static void ask(const char *mountpoint, int out)
 	int fd = -1;
 	ssize_t n;
 
-	if (asprintf(&path, "%s/.sheaf/stats.json", mountpoint) >= 0)
+	if (asprintf(&path, "%s/.sheaf/%s", mountpoint, name) >= 0)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		error = errno;
@@ -79,11 +79,11 @@ enum sheaf_served_state sheaf_served_read(const char *mountpoint, char **ret_tex
 {
 	pid_t pending = 0;
 
-	return sheaf_served_ask(mountpoint, ret_text, ret_error, &pending);
+	return sheaf_served_ask(mountpoint, "stats.json", ret_text, ret_error, &pending);
 }
 
-enum sheaf_served_state sheaf_served_ask(const char *mountpoint, char **ret_text, int *ret_error,
-					 pid_t *pending)
+enum sheaf_served_state sheaf_served_ask(const char *mountpoint, const char *name, char **ret_text,
+					 int *ret_error, pid_t *pending)
 {
 	CLEANUP_FREE char *buffer = malloc(STATS_MAX_BYTES + 1);
 	int ends[2], error = ENOMEM;
@@ -99,7 +99,7 @@ enum sheaf_served_state sheaf_served_ask(const char *mountpoint, char **ret_text
 	pid = fork();
 	if (pid == 0) {
 		close(ends[0]);
-		ask(mountpoint, ends[1]);
+		ask(mountpoint, name, ends[1]);
 		_exit(0);
 	}
 	close(ends[1]);

@@ -31,12 +31,12 @@ static inline bool sheaf_served_is_gone(int error)
 /** Read .sheaf/stats.json. @ret_text: malloc'ed when ALIVE. @ret_error: an errno when SILENT. */
 enum sheaf_served_state sheaf_served_read(const char *mountpoint, char **ret_text, int *ret_error);
 /**
- * sheaf_served_ask() - the same, by somebody who asks again and again
+ * sheaf_served_ask() - the same, of any file in .sheaf, by somebody who asks again and again
  * @pending: 0 at first. The child of a question without an answer, which may not be to be killed: while it is there, the
  * answer is HUNG at once, so that there is never more than one.
  */
-enum sheaf_served_state sheaf_served_ask(const char *mountpoint, char **ret_text, int *ret_error,
-					 pid_t *pending);
+enum sheaf_served_state sheaf_served_ask(const char *mountpoint, const char *name, char **ret_text,
+					 int *ret_error, pid_t *pending);
 /** A number in stats.json's outermost object, or -1. */
 long long sheaf_served_number(const char *text, const char *name);
 /** The process that serves @mount, without asking the mount; 0 if it cannot be found. */

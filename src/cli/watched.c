@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/control.h"
 #include "cli/loop_device.h"
 
 int sheaf_watched_find(struct sheaf_watched *watched, const char *dir)
@@ -36,7 +37,8 @@ void sheaf_watched_free(struct sheaf_watched *watched)
 }
 
 /* malloc'ed, NULL without memory. */
-static char *explain(const struct sheaf_mount *mount, enum sheaf_served_state state, int error)
+static char *explain(const struct sheaf_mount *mount, const char *name,
+		     enum sheaf_served_state state, int error)
 {
 	const char *dir = mount->mountpoint;
 	char *text = NULL;
@@ -59,21 +61,28 @@ static char *explain(const struct sheaf_mount *mount, enum sheaf_served_state st
 	case SHEAF_SERVED_SILENT:
 		n = error == ENOENT || error == ENOTDIR
 			    ? asprintf(&text, "%s: no longer mounted", dir)
-			    : asprintf(&text, "%s/.sheaf/stats.json: %s", dir, strerror(error));
+			    : asprintf(&text, "%s/.sheaf/%s: %s", dir, name, strerror(error));
 	}
 	return n < 0 ? NULL : text;
 }
 
 char *sheaf_watched_read(struct sheaf_watched *watched, char **ret_problem)
 {
+	return sheaf_watched_read_file(watched, "stats.json", ret_problem);
+}
+
+char *sheaf_watched_read_file(struct sheaf_watched *watched, const char *name, char **ret_problem)
+{
 	const struct sheaf_mount *mount = watched->mount;
 	enum sheaf_served_state state;
 	char *text = NULL;
 	int error = 0;
 
-	state = sheaf_served_ask(mount->mountpoint, &text, &error, &watched->pending);
+	state = sheaf_served_ask(mount->mountpoint, name, &text, &error, &watched->pending);
 	if (state == SHEAF_SERVED_ALIVE)
 		return text;
-	*ret_problem = explain(mount, state, error);
+	if (state == SHEAF_SERVED_HUNG && sheaf_control_ask(mount, name, &text) == 0)
+		return text;
+	*ret_problem = explain(mount, name, state, error);
 	return NULL;
 }

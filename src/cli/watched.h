@@ -19,10 +19,12 @@ struct sheaf_watched {
 int sheaf_watched_find(struct sheaf_watched *watched, const char *dir);
 void sheaf_watched_free(struct sheaf_watched *watched);
 /**
- * sheaf_watched_read() - stats.json as it is now
+ * sheaf_watched_read() - stats.json as it is now; sheaf_watched_read_file(): a file of .sheaf by its name
+ * Where the mount does not answer, as a driver has all its slots, its socket is asked (control.h).
  * @ret_problem: without a text, a sentence that says why; malloc'ed, as the text is.
- * Return: the text, or NULL. Thread: any, one at a time. Takes at most SHEAF_SERVED_TIMEOUT_MS.
+ * Return: the text, or NULL. Thread: any, one at a time. Takes at most SHEAF_SERVED_TIMEOUT_MS, and some seconds at the socket.
  */
 char *sheaf_watched_read(struct sheaf_watched *watched, char **ret_problem);
+char *sheaf_watched_read_file(struct sheaf_watched *watched, const char *name, char **ret_problem);
 
 #endif

@@ -186,6 +186,18 @@ static void read_record(fuse_req_t req, size_t size, struct sheaf_trace_reader *
 		fuse_reply_buf(req, buffer, (size_t)n);
 }
 
+static char *make_text(const struct sheaf_fuse *fuse, fuse_ino_t ino, size_t *ret_length)
+{
+	switch (ino) {
+	case SHEAF_NODE_METRICS:
+		return fuse->make_metrics(fuse->stats_arg, ret_length);
+	case SHEAF_NODE_WHY:
+		return fuse->make_why(fuse->stats_arg, ret_length);
+	default:
+		return fuse->make_stats(fuse->stats_arg, ret_length);
+	}
+}
+
 static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct sheaf_fuse *fuse = fuse_of(req);
@@ -210,8 +222,7 @@ static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	snapshot = malloc(sizeof(*snapshot));
 	if (snapshot)
-		snapshot->text = (ino == SHEAF_NODE_METRICS ? fuse->make_metrics : fuse->make_stats)(
-			fuse->stats_arg, &snapshot->length);
+		snapshot->text = make_text(fuse, ino, &snapshot->length);
 	if (!snapshot || !snapshot->text) {
 		free(snapshot);
 		fuse_reply_err(req, ENOMEM);

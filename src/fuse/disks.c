@@ -17,6 +17,7 @@ const struct sheaf_control_file sheaf_control_files[SHEAF_CONTROL_FILES] = {
 	/* Who does what on the disk is nobody else's business, and there is one reader. */
 	{ SHEAF_NODE_RECORD, "record", 0400 },
 	{ SHEAF_NODE_COMMAND, "control", 0200 },
+	{ SHEAF_NODE_WHY, "why.json", 0400 },
 };
 
 const struct sheaf_control_file *sheaf_control_find(uint64_t node)

@@ -25,6 +25,7 @@ enum {
 	SHEAF_NODE_METRICS = 4, /* .sheaf/metrics */
 	SHEAF_NODE_RECORD = 5,	/* .sheaf/record */
 	SHEAF_NODE_COMMAND = 6, /* .sheaf/control */
+	SHEAF_NODE_WHY = 7,	/* .sheaf/why.json */
 	SHEAF_NODE_DISK0 = 16,	/* disk i is SHEAF_NODE_DISK0 + i */
 };
 

@@ -31,14 +31,17 @@ struct sheaf_fuse {
 	bool want_uring;
 	const char *transport_reason;
 	uint32_t init_flags2; /* what the kernel offered in FUSE_INIT */
-	/* Text of stats.json and of metrics, allocated; set by who assembles the mount. Thread: any loop. */
+	/* Text of stats.json, of metrics and of why.json, allocated; set by who assembles the mount. Thread: any loop. */
 	char *(*make_stats)(void *arg, size_t *ret_length);
 	char *(*make_metrics)(void *arg, size_t *ret_length);
+	char *(*make_why)(void *arg, size_t *ret_length);
 	/* A line that was written to .sheaf/control; 0 or a negative errno. Optional. */
 	int (*control)(void *arg, const char *text);
-	void *stats_arg; /* of the three */
+	void *stats_arg; /* of all these */
 	_Atomic bool ended; /* the connection is gone */
 	void (*on_end)(void *arg); /* called when it is, once or more; thread: any loop */
+	/* A request can neither be answered nor wait any longer: the connection must be aborted. Thread: any loop. */
+	void (*on_stuck)(void *arg);
 	void *end_arg;
 	/* A loop's each; set before the loops run. */
 	struct sheaf_fuse_queue *queues[SHEAF_QUEUES_MAX];
@@ -63,6 +66,9 @@ struct sheaf_fuse_queue {
 	unsigned batch;			     /* reads to issue in a round */
 	struct sheaf_request *waits;	     /* the last read of the round */
 	_Atomic bool paused;		     /* no new reads */
+	_Atomic uint64_t starved_ns; /* since when a driver has all slots, so that none can be read into; 0: no */
+	bool patience_armed;
+	struct sheaf_op patience; /* runs while starved */
 	unsigned active; /* requests that are not answered yet */
 	unsigned active_peak; /* the most at a time since placement.c looked last */
 	int32_t last_pid; /* of the last request that came: the thread that submitted it, or 0 */
@@ -137,6 +143,8 @@ int sheaf_fuse_ring_create(struct sheaf_fuse_queue *fq, unsigned index, unsigned
 void sheaf_fuse_ring_free(struct sheaf_fuse_ring *ring);
 /** The other loop's answer to @entry, which came here by a hand-over: send it. Thread: the loop's. */
 void sheaf_fuse_ring_adopt(struct sheaf_fuse_queue *fq, struct sheaf_ring_entry *entry);
+/** The connection is gone: answers that wait for a slot are nobody's any more. Thread: the loop's. */
+void sheaf_fuse_ring_ended(struct sheaf_fuse_queue *fq);
 /** Hand the entries to the kernel. Thread: the loop's. */
 void sheaf_fuse_ring_start(struct sheaf_fuse_queue *fq);
 /** Answer @request and ask for the next in its entry. */

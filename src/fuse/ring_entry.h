@@ -28,6 +28,7 @@ struct sheaf_ring_entry {
 	struct sheaf_op op;
 	bool registered;
 	int waiting_error; /* of the answer that waits for a slot */
+	uint64_t waiting_ns; /* since */
 	struct sheaf_ring_entry *next_waiting;
 	struct sheaf_ring_entry *next_handed;
 };

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/counter.h"
 #include "base/log.h"
 #include "fuse/finish.h"
 #include "fuse/task.h"
@@ -271,15 +272,72 @@ static bool take_from_others(struct sheaf_loop_hook *hook)
 	return true;
 }
 
+static void arm_patience(struct sheaf_fuse_queue *fq)
+{
+	if (fq->patience_armed || fq->queue->timeout_ns == 0)
+		return;
+	fq->patience_armed = true;
+	sheaf_loop_timer(fq->loop, &fq->patience, fq->queue->timeout_ns);
+}
+
+/* Every slot of this queue is in quarantine: requests stay in the kernel, unless another loop reads them. */
+static void note_starvation(struct sheaf_fuse_queue *fq)
+{
+	struct sheaf_fuse *fuse = fq->fuse;
+	bool starved = fq->reads_out == 0 && fq->active == 0 &&
+		       sheaf_count_get(&fq->queue->stats.quarantined) > 0;
+
+	if (!starved) {
+		if (atomic_load_explicit(&fq->starved_ns, memory_order_relaxed))
+			atomic_store(&fq->starved_ns, 0);
+		return;
+	}
+	if (!atomic_load_explicit(&fq->starved_ns, memory_order_relaxed))
+		atomic_store(&fq->starved_ns, sheaf_loop_now(fq->loop));
+	arm_patience(fq);
+	for (unsigned i = 0; i < fuse->queue_count; i++)
+		sheaf_transport_resume(fuse->queues[i]);
+}
+
+/* As long as a task may take, no loop has read a request: who waits there is let go of. */
+static void patience_over(struct sheaf_op *op, int result)
+{
+	struct sheaf_fuse_queue *fq =
+		(struct sheaf_fuse_queue *)((char *)op - offsetof(struct sheaf_fuse_queue, patience));
+	struct sheaf_fuse *fuse = fq->fuse;
+	uint64_t now_ns = sheaf_loop_now(fq->loop);
+
+	(void)result;
+	fq->patience_armed = false;
+	if (!atomic_load(&fq->starved_ns) || atomic_load(&fuse->ended))
+		return;
+	for (unsigned i = 0; i < fuse->queue_count; i++) {
+		uint64_t since_ns = atomic_load(&fuse->queues[i]->starved_ns);
+
+		if (!since_ns || now_ns - since_ns < fq->queue->timeout_ns) {
+			arm_patience(fq);
+			return;
+		}
+	}
+	sheaf_error("%s: the driver has had all slots for longer than a task may take", fuse->mountpoint);
+	if (fuse->on_stuck)
+		fuse->on_stuck(fuse->end_arg);
+}
+
 static bool flush(struct sheaf_loop_hook *hook)
 {
 	struct sheaf_fuse_queue *fq = hook_fq(hook);
 
-	if (atomic_load_explicit(&fq->fuse->ended, memory_order_relaxed))
+	if (atomic_load_explicit(&fq->fuse->ended, memory_order_relaxed)) {
 		fq->stopped = true;
+		sheaf_fuse_ring_ended(fq);
+	}
 	if (fq->reads_out == 0 && !fq->stopped && fq->fd >= 0 &&
-	    !atomic_load_explicit(&fq->paused, memory_order_relaxed))
+	    !atomic_load_explicit(&fq->paused, memory_order_relaxed)) {
 		issue_reads(fq);
+		if (!fq->ring)
+			note_starvation(fq);
+	}
 	return false;
 }
 
@@ -318,6 +376,7 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 	fq->batch = 1;
 	fq->last_cpu = -1;
 	fq->client.ended = task_ended;
+	fq->patience.done = patience_over;
 	sheaf_handover_init(&fq->handover);
 	if (!fuse->requests)
 		fuse->requests = calloc(queue->host->slots, sizeof(*fuse->requests));

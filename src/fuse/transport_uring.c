@@ -10,7 +10,8 @@
  *      that it is bound to is mapped there. The slot is taken for good, and the buffer moves nowhere.
  *   2. When a task was ended by its deadline, the driver may still write its slot. Then a spare slot's buffer is mapped
  *      at the address and bound to the entry before it is answered: the kernel copies by address when it
- *      takes the answer. With no spare left the answer waits until a slot comes back.
+ *      takes the answer. With no spare left the answer waits until a slot comes back, but no longer than a task may take:
+ *      then the connection is aborted, as nothing else lets go of the caller.
  *   3. The kernel wants an answer's data at the payload's start: what an odd read has further on is moved there.
  *   4. FORGET, INTERRUPT and the end of the connection come through /dev/fuse still; loop 0 reads it.
  */
@@ -39,6 +40,9 @@ struct sheaf_fuse_ring {
 	size_t window_bytes;
 	struct sheaf_ring_entry *waiting; /* answered, but for a slot to go on with */
 	bool serving_waiting;
+	struct sheaf_fuse_queue *fq;
+	bool patience_armed;
+	struct sheaf_op patience; /* runs while an entry waits */
 };
 
 unsigned sheaf_fuse_ring_spares(unsigned slots)
@@ -224,6 +228,75 @@ static bool rebind(struct sheaf_ring_entry *entry)
 	return true;
 }
 
+static void arm_patience(struct sheaf_fuse_ring *ring, uint64_t ns)
+{
+	if (ring->patience_armed)
+		return;
+	ring->patience_armed = true;
+	sheaf_loop_timer(ring->fq->loop, &ring->patience, ns);
+}
+
+static uint64_t patience_ns(const struct sheaf_fuse_ring *ring)
+{
+	return ring->fq->queue->timeout_ns; /* an answer waits because of a timeout, so there is one */
+}
+
+static void patience_over(struct sheaf_op *op, int result)
+{
+	struct sheaf_fuse_ring *ring =
+		(struct sheaf_fuse_ring *)((char *)op - offsetof(struct sheaf_fuse_ring, patience));
+	uint64_t now_ns = sheaf_loop_now(ring->fq->loop), longest_ns = 0;
+	struct sheaf_fuse *fuse = ring->fq->fuse;
+
+	(void)result;
+	ring->patience_armed = false;
+	for (const struct sheaf_ring_entry *e = ring->waiting; e; e = e->next_waiting)
+		if (now_ns - e->waiting_ns > longest_ns)
+			longest_ns = now_ns - e->waiting_ns;
+	if (!ring->waiting || atomic_load(&fuse->ended))
+		return;
+	if (longest_ns < patience_ns(ring)) {
+		arm_patience(ring, patience_ns(ring) - longest_ns);
+		return;
+	}
+	sheaf_error("%s: the driver has all slots, also those that were kept for this, for %.1f s more than it may",
+		    fuse->mountpoint, (double)longest_ns / 1e9);
+	if (fuse->on_stuck)
+		fuse->on_stuck(fuse->end_arg);
+}
+
+/* Nobody waits for this answer any more. */
+static void give_up(struct sheaf_ring_entry *entry)
+{
+	if (--entry->fq->active == 0)
+		sheaf_loop_wake(entry->fq->loop);
+}
+
+void sheaf_fuse_ring_ended(struct sheaf_fuse_queue *fq)
+{
+	while (fq->ring && fq->ring->waiting) {
+		struct sheaf_ring_entry *entry = fq->ring->waiting;
+
+		fq->ring->waiting = entry->next_waiting;
+		give_up(entry);
+	}
+}
+
+static void wait_for_slot(struct sheaf_ring_entry *entry, int error)
+{
+	struct sheaf_fuse_ring *ring = entry->fq->ring;
+
+	if (atomic_load(&entry->fq->fuse->ended)) {
+		give_up(entry);
+		return;
+	}
+	entry->waiting_error = error;
+	entry->waiting_ns = sheaf_loop_now(entry->fq->loop);
+	entry->next_waiting = ring->waiting;
+	ring->waiting = entry;
+	arm_patience(ring, patience_ns(ring));
+}
+
 void sheaf_fuse_ring_reply(struct sheaf_request *request, int error, const void *body,
 			   size_t body_bytes)
 {
@@ -231,9 +304,7 @@ void sheaf_fuse_ring_reply(struct sheaf_request *request, int error, const void 
 
 	if (is_quarantined(request)) {
 		if (!rebind(entry)) {
-			entry->waiting_error = error ? error : -EIO;
-			entry->next_waiting = entry->fq->ring->waiting;
-			entry->fq->ring->waiting = entry;
+			wait_for_slot(entry, error ? error : -EIO);
 			return;
 		}
 		commit(entry, error ? error : -EIO, 0);
@@ -332,6 +403,8 @@ int sheaf_fuse_ring_create(struct sheaf_fuse_queue *fq, unsigned index, unsigned
 	if (!ring)
 		return -ENOMEM;
 	fq->ring = ring;
+	ring->fq = fq;
+	ring->patience.done = patience_over;
 	fq->client.slot_free = slot_free;
 	ring->entry_count = count_entries(fq, index, spares ? spares : 1);
 	if (ring->entry_count < queues) {

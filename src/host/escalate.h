@@ -66,7 +66,8 @@ bool sheaf_escalation_was_reset(struct sheaf_escalation *escalation, uint64_t ta
  * @why: a sentence for the log.  Return: 1: asked; 0: it was asked for since then already; -EOPNOTSUPP: it cannot be replaced;
  * another errno of replace_driver().
  */
-int sheaf_escalation_restart(struct sheaf_escalation *escalation, uint64_t start_ns, const char *why);
+int sheaf_escalation_restart(struct sheaf_escalation *escalation, uint64_t start_ns,
+			     const char *why);
 
 /** The call that the thread is in. */
 struct sheaf_escalation_call {

@@ -47,7 +47,7 @@ struct sheaf_flight_record {
 
 struct sheaf_flight {
 	_Alignas(64) _Atomic uint64_t head; /* tasks so far */
-	_Atomic uint64_t begun;		    /* head + 1 while a record is being written, head otherwise */
+	_Atomic uint64_t begun; /* head + 1 while a record is being written, head otherwise */
 	struct sheaf_flight_record records[SHEAF_FLIGHT_TASKS];
 };
 
@@ -68,9 +68,11 @@ struct sheaf_flight_task {
 };
 
 /** Number of a task's bundle in its queue, the bundle's size, the task's place in it, its slot: one word. */
-static inline uint64_t sheaf_flight_place(uint64_t bundle, uint16_t slot, uint8_t size, uint8_t index)
+static inline uint64_t sheaf_flight_place(uint64_t bundle, uint16_t slot, uint8_t size,
+					  uint8_t index)
 {
-	return (uint32_t)bundle | (uint64_t)slot << 32 | (uint64_t)size << 48 | (uint64_t)index << 56;
+	return (uint32_t)bundle | (uint64_t)slot << 32 | (uint64_t)size << 48 |
+	       (uint64_t)index << 56;
 }
 
 /** What the queue knows of a task that is not in its command slot. */
@@ -104,7 +106,8 @@ static inline void sheaf_flight_record(struct sheaf_flight *flight, const struct
 	sheaf_flight_put(words, SHEAF_FLIGHT_CDB_HIGH, high);
 	sheaf_flight_put(words, SHEAF_FLIGHT_PLACE, end->place);
 	sheaf_flight_put(words, SHEAF_FLIGHT_IDENTIFIER, end->identifier);
-	sheaf_flight_put(words, SHEAF_FLIGHT_BYTES, end->transferred | (uint64_t)end->requested << 32);
+	sheaf_flight_put(words, SHEAF_FLIGHT_BYTES,
+			 end->transferred | (uint64_t)end->requested << 32);
 	sheaf_flight_put(words, SHEAF_FLIGHT_RESULT,
 			 lun | (uint64_t)end->service_response << 16 | (uint64_t)end->status << 24 |
 				 (uint64_t)end->sense_key << 32 | (uint64_t)end->step << 40);

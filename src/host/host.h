@@ -72,6 +72,13 @@ struct sheaf_host {
 	 */
 	int (*replace_driver)(void *arg, const char *why);
 	void *replace_arg;
+	/*
+	 * There is work while nobody watches: called by the loop that got it, once, with `watched` set. Who watches looks at the queues'
+	 * tick_due_ns, and takes `watched` back, and looks once more, when all are 0. Optional.
+	 */
+	void (*on_busy)(void *arg);
+	void *busy_arg;
+	_Atomic bool watched;
 	_Atomic bool violations_told; /* that it cannot be replaced, though it ought to */
 	_Atomic bool traced;	 /* somebody reads .sheaf/record; see trace_reader.c */
 	uint32_t trace_sessions; /* that one's */

@@ -167,6 +167,7 @@ uint8_t *sheaf_queue_buffer(struct sheaf_queue *queue, uint16_t slot)
 
 static void arm_tick(struct sheaf_queue *queue)
 {
+	struct sheaf_host *host = queue->host;
 	uint64_t ns = queue->timeout_ns / TICK_PARTS;
 
 	if (queue->tick_armed || queue->timeout_ns == 0)
@@ -175,6 +176,10 @@ static void arm_tick(struct sheaf_queue *queue)
 		ns = queue->grace_ns / TICK_GRACE_PARTS;
 	ns = ns < TICK_MIN_NS ? TICK_MIN_NS : ns > TICK_MAX_NS ? TICK_MAX_NS : ns;
 	queue->tick_armed = true;
+	atomic_store(&queue->tick_due_ns, sheaf_loop_now(queue->loop) + ns);
+	/* Once an armed tick. Both sides store before they load, so that a watch is not missed. */
+	if (host->on_busy && !atomic_load(&host->watched) && !atomic_exchange(&host->watched, true))
+		host->on_busy(host->busy_arg);
 	sheaf_loop_timer(queue->loop, &queue->tick, ns);
 }
 
@@ -186,6 +191,7 @@ static void tick_done(struct sheaf_op *op, int result)
 
 	(void)result;
 	queue->tick_armed = false;
+	atomic_store(&queue->tick_due_ns, 0);
 	sheaf_queue_expire(queue, sheaf_loop_now(queue->loop));
 	if (sheaf_count_get(&queue->stats.in_flight))
 		arm_tick(queue);
@@ -218,6 +224,8 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	/* Its time begins when it is first handed over, or when it first waits for a driver. */
 	atomic_store_explicit(&state->deadline_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&state->step, SHEAF_STEP_NONE, memory_order_relaxed);
+	if (__builtin_expect(queue->recover.state != SHEAF_QUEUE_SERVED, 0))
+		sheaf_slot_begin_time(queue, state);
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_GATHERED);
 	queue->gathered[queue->gathered_count++] = slot;
 	sheaf_count_add(&queue->stats.started, 1);
@@ -316,7 +324,9 @@ static void hand_over(struct sheaf_queue *queue, uint16_t slot, struct hand_over
 	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 
 	state->place = sheaf_flight_place(when->bundle, slot, when->size, when->index++);
+	/* One that is issued again after a driver's death goes on with the time and the step that it had. */
 	if (!atomic_load_explicit(&state->deadline_ns, memory_order_relaxed)) {
+		atomic_store_explicit(&state->step, SHEAF_STEP_NONE, memory_order_relaxed);
 		atomic_store_explicit(&state->deadline_ns, when->deadline_ns, memory_order_relaxed);
 		atomic_store_explicit(&state->start_ns, when->start_ns, memory_order_relaxed);
 	}

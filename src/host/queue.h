@@ -176,6 +176,7 @@ struct sheaf_queue {
 	uint64_t timeout_ns, grace_ns;
 	struct sheaf_task blank; /* what a command is before its CDB; copying it is quicker than zeroing */
 	bool tick_armed;
+	_Atomic uint64_t tick_due_ns; /* 0: it is not armed; W: the loop; R: who watches whether it turns */
 	struct sheaf_rate stuck_rate, violation_rate; /* of messages */
 	struct sheaf_rate violation_window;
 	struct sheaf_op tick;

@@ -139,18 +139,30 @@ static void reset_lanes(struct sheaf_queue *queue)
 	}
 }
 
+/* What gathered already, and is not going to be handed over soon, begins to wait. */
+static void begin_to_wait(struct sheaf_queue *queue)
+{
+	for (uint16_t i = 0; i < queue->gathered_count; i++) {
+		struct sheaf_slot_state *state = sheaf_slot_state(queue, queue->gathered[i]);
+
+		if (!atomic_load_explicit(&state->deadline_ns, memory_order_relaxed))
+			sheaf_slot_begin_time(queue, state);
+	}
+}
+
 void sheaf_queue_hold(struct sheaf_queue *queue)
 {
-	if (queue->recover.state == SHEAF_QUEUE_SERVED)
-		queue->recover.state = SHEAF_QUEUE_HELD;
+	if (queue->recover.state != SHEAF_QUEUE_SERVED)
+		return;
+	queue->recover.state = SHEAF_QUEUE_HELD;
+	begin_to_wait(queue);
 }
 
 void sheaf_queue_driver_gone(struct sheaf_queue *queue, const char *reason)
 {
 	if (queue->recover.state == SHEAF_QUEUE_GONE || queue->recover.state == SHEAF_QUEUE_FAILED)
 		return;
-	/* An end may start the next task at once, which is not to be handed over. */
-	queue->recover.state = SHEAF_QUEUE_HELD;
+	sheaf_queue_hold(queue); /* an end may start the next task at once, which is not to be handed over */
 	sheaf_queue_poll(queue); /* (2) */
 	queue->recover.state = SHEAF_QUEUE_GONE;
 	reset_lanes(queue);
@@ -179,17 +191,6 @@ void sheaf_queue_driver_failed(struct sheaf_queue *queue)
 	queue->recover.state = SHEAF_QUEUE_FAILED;
 }
 
-/* The time of the task in @slot, which no driver had, counts from here. */
-static void begin_time(struct sheaf_queue *queue, uint16_t slot, uint64_t now_ns)
-{
-	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
-
-	atomic_store_explicit(&state->start_ns, sheaf_observe_hand_over(&queue->observe, now_ns),
-			      memory_order_relaxed);
-	atomic_store_explicit(&state->deadline_ns, queue->timeout_ns ? now_ns + queue->timeout_ns : 0,
-			      memory_order_relaxed);
-}
-
 /* End those gathered whose deadline is not after @over_ns, 0: all, in order, each in HOST state with @status. */
 static bool end_some(struct sheaf_queue *queue, uint64_t over_ns, enum sheaf_delivery_status status)
 {
@@ -215,8 +216,8 @@ static bool end_some(struct sheaf_queue *queue, uint64_t over_ns, enum sheaf_del
 		memmove(list + kept, list + kept + 1,
 			(size_t)(queue->gathered_count - kept) * sizeof(*list));
 		sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
-		if (!sheaf_slot_state(queue, slot)->deadline_ns) /* never handed over */
-			begin_time(queue, slot, sheaf_loop_now(queue->loop));
+		if (status == SHEAF_DELIVERY_TASK_TIMEOUT)
+			sheaf_count_add(&queue->stats.timeouts, 1);
 		sheaf_queue_end_undelivered(queue, slot, status, false);
 	}
 	return over > 0;
@@ -228,13 +229,6 @@ void sheaf_queue_expire_held(struct sheaf_queue *queue, uint64_t now_ns)
 
 	if (queue->recover.state == SHEAF_QUEUE_SERVED || !queue->timeout_ns)
 		return;
-	/* What never was handed over begins to wait now. */
-	for (uint16_t i = 0; i < queue->gathered_count; i++) {
-		const struct sheaf_slot_state *state = sheaf_slot_state(queue, queue->gathered[i]);
-
-		if (!state->deadline_ns)
-			begin_time(queue, queue->gathered[i], now_ns);
-	}
 	ended = queue->gathered_count;
 	if (end_some(queue, now_ns, SHEAF_DELIVERY_TASK_TIMEOUT))
 		sheaf_warning("controller %s: tasks ended by their deadline while there was no driver; of %u",

@@ -31,6 +31,17 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 	atomic_store_explicit(&state->owner, (uint8_t)to, memory_order_release); /* see flight.h, 3 */
 }
 
+/* The time of the task in @state begins now, not with its hand-over: there is no driver. */
+static inline void sheaf_slot_begin_time(struct sheaf_queue *queue, struct sheaf_slot_state *state)
+{
+	uint64_t now_ns = sheaf_loop_now(queue->loop);
+
+	atomic_store_explicit(&state->start_ns, sheaf_observe_hand_over(&queue->observe, now_ns),
+			      memory_order_relaxed);
+	atomic_store_explicit(&state->deadline_ns, queue->timeout_ns ? now_ns + queue->timeout_ns : 0,
+			      memory_order_relaxed);
+}
+
 static inline void sheaf_slot_leave_quarantine(struct sheaf_queue *queue,
 					       struct sheaf_slot_state *state)
 {

@@ -6,11 +6,16 @@
 . "$(dirname "$0")/functions.sh"
 requires_fuse
 
+some_have_failed() {
+	timeout -k 5 5 "$SHEAF" why --json "$tmp/outer" |
+		python3 -c 'import json, sys; sys.exit(json.load(sys.stdin)["escalation"]["failed"] == 0)'
+}
+
 for transport in $(transports); do
 	random_file "$tmp/image" 4194304
-	mount_sheaf --transport=dev "$tmp/image" "$tmp/inner"
+	mount_sheaf --transport=dev --slots=256 "$tmp/image" "$tmp/inner"
 	inner=$server
-	mount_sheaf --transport="$transport" --timeout=500ms --direct=on "$tmp/inner/disk" "$tmp/outer"
+	mount_sheaf --transport="$transport" --timeout=2s --direct=on "$tmp/inner/disk" "$tmp/outer"
 	kill -STOP "$inner"
 	cleanup_fn let_go_on "$inner"
 	readers=()
@@ -20,7 +25,9 @@ for transport in $(transports); do
 			iflag=direct status=none 2>/dev/null
 		readers+=("$background")
 	done
-	sleep 2
+	# Not the mount: it cannot read when the driver has all slots.
+	wait_until 20 some_have_failed || fail "$transport: no task was timed out"
+	sleep 0.5
 	kill -CONT "$inner"
 	for pid in "${readers[@]}"; do
 		wait "$pid" || true

@@ -22,10 +22,11 @@ before, after = (json.load(open(name)) for name in sys.argv[1:3])
 options, server, image = sys.argv[3:6]
 names = """version pid uptime_seconds transport transport_reason io io_reason deployment mode driver slots lanes tasks
     request_bundles completion_bundles doorbells io_uring_enters system_calls inline_completions violations lus
-    clock_ns turns sleeps latency queues"""
+    clock_ns turns sleeps latency queues escalation"""
 inner = {
     "driver": "name pid restarts last_restart_ms",
     "tasks": "started ended in_flight errors timeouts aborted reissued retries quarantined late",
+    "escalation": "aborts lu_resets driver_restarts failed",
     "request_bundles": "count tasks mean by_size",
     "completion_bundles": "count tasks mean by_size",
 }

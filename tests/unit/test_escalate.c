@@ -55,7 +55,8 @@ static struct client {
 	unsigned count;
 } client;
 
-static enum sheaf_service_response called(unsigned *count, uint64_t target, uint64_t lun, uint64_t tag)
+static enum sheaf_service_response called(unsigned *count, uint64_t target, uint64_t lun,
+					  uint64_t tag)
 {
 	pthread_mutex_lock(&calls.lock);
 	++*count;
@@ -116,7 +117,8 @@ static int replace_driver(void *arg, const char *why)
 	return restarts.result;
 }
 
-static void client_ended(struct sheaf_queue_client *c, uint16_t slot, const struct sheaf_result *result)
+static void client_ended(struct sheaf_queue_client *c, uint16_t slot,
+			 const struct sheaf_result *result)
 {
 	(void)c;
 	ck_assert_uint_lt(client.count, SLOTS * 2);
@@ -351,7 +353,8 @@ START_TEST(victim_of_a_reset_is_told_apart)
 	victims[1] = start_on(LUN + 1);
 	for (unsigned i = 0; i < 2; i++) {
 		host->slot_states[victims[i]].deadline_ns = UINT64_MAX;
-		host->slot_states[victims[i]].start_ns = sheaf_loop_now(loop); /* the test's clock is ahead */
+		host->slot_states[victims[i]].start_ns =
+			sheaf_loop_now(loop); /* the test's clock is ahead */
 	}
 	pass_ms(GRACE_MS);
 	await(&calls.resets, 1);
@@ -418,7 +421,8 @@ START_TEST(tick_takes_all_steps_in_time)
 	while (client.count == 0)
 		ck_assert_int_eq(sheaf_loop_turn(loop, true), 0);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	ck_assert_int_ge((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000, 279);
+	ck_assert_int_ge(
+		(end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000, 279);
 	ck_assert(!queue->tick_armed);
 	ck_assert_uint_eq(stat(aborts), 1);
 	ck_assert_uint_eq(stat(lu_resets), 1);

@@ -25,7 +25,8 @@ static struct sheaf_loop *loop;
 static struct sheaf_queue_client client;
 static struct sheaf_flight_task tasks[SHEAF_FLIGHT_TASKS];
 
-static void client_ended(struct sheaf_queue_client *c, uint16_t slot, const struct sheaf_result *result)
+static void client_ended(struct sheaf_queue_client *c, uint16_t slot,
+			 const struct sheaf_result *result)
 {
 	(void)c, (void)result;
 	sheaf_queue_put(queue, slot);
