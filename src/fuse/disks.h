@@ -51,7 +51,7 @@ struct sheaf_control_file {
 	mode_t owner_only; /* its mode, 0400 or 0200; 0: as the disks may be read */
 };
 extern const struct sheaf_control_file sheaf_control_files[];
-#define SHEAF_CONTROL_FILES 4
+#define SHEAF_CONTROL_FILES 5
 /** The row of @node, NULL if it is none. */
 const struct sheaf_control_file *sheaf_control_find(uint64_t node);
 
