@@ -43,7 +43,7 @@ static const struct sheaf_command_line driver_line = {
 
 struct seen {
 	char name[64];
-	long long pid, restarts, last_ms;
+	long long pid, restarts, last_ms, refused;
 };
 
 /* 0, or -errno (reported) when the server cannot be asked. */
@@ -66,6 +66,7 @@ static int ask(const char *dir, struct seen *ret)
 	ret->pid = json_integer_value(json_object_get(driver, "pid"));
 	ret->restarts = json_integer_value(json_object_get(driver, "restarts"));
 	ret->last_ms = json_integer_value(json_object_get(driver, "last_restart_ms"));
+	ret->refused = json_integer_value(json_object_get(driver, "refused"));
 	json_decref(stats);
 	return 0;
 }
@@ -106,6 +107,12 @@ static int restart(const char *dir, const char *command)
 		nanosleep(&pause, NULL);
 		r = ask(dir, &now);
 		if (r == 0 && now.restarts > before.restarts && now.pid) {
+			if (now.refused > before.refused) {
+				sheaf_error("%s: the new driver did not take over, the one before serves on; "
+					    "the server's log says why",
+					    dir);
+				return -EIO;
+			}
 			printf("driver %s: process %lld, after %lld ms\n", now.name, now.pid, now.last_ms);
 			return 0;
 		}

@@ -61,12 +61,13 @@ struct sheaf_life {
 	/* The thread's: */
 	struct sheaf_driver_process process;
 	char *command, *last_good_command;
+	bool named; /* remote.name is that of the process that is there */
 	unsigned fruitless; /* starts in a row */
 	uint64_t up_ns, completed_before;
 	/* Any thread's: */
 	_Atomic bool watching, ending;
 	_Atomic int state, pid;
-	_Atomic uint64_t restarts, last_restart_ms;
+	_Atomic uint64_t restarts, last_restart_ms, refused;
 	pthread_mutex_t lock; /* guards wish */
 	struct wish wish;
 	int *queue_bells, *worker_bells;
@@ -186,9 +187,17 @@ static uint64_t tasks_out(const struct sheaf_life *life)
 
 /* --- starting --- */
 
+/* For people: its name, or while it has not said that, what was started. */
+static const char *name_of(const struct sheaf_life *life)
+{
+	if (life->named)
+		return life->remote.name;
+	return life->command ? life->command : life->options->socket_path;
+}
+
 static int failed(struct sheaf_life *life, enum sheaf_call call, int error)
 {
-	sheaf_error("driver %s: %s failed: %s", life->remote.name, sheaf_call_name(call),
+	sheaf_error("driver %s: %s failed: %s", name_of(life), sheaf_call_name(call),
 		    error == -ETIMEDOUT ? "no answer in time" :
 		    error == -EPIPE	? "its process ended" :
 		    error == -EPROTO	? "the answer is none" :
@@ -213,13 +222,14 @@ static int say_start(struct sheaf_life *life)
 		return r;
 	if (m.values[0] != SHEAF_DRIVER_API) {
 		sheaf_error("driver %s was built for version %llu of the interface, this is %u",
-			    life->remote.name, (unsigned long long)m.values[0], SHEAF_DRIVER_API);
+			    name_of(life), (unsigned long long)m.values[0], SHEAF_DRIVER_API);
 		return -EPROTO;
 	}
 	if (!sheaf_driver_name_is_plain(m.text))
 		return failed(life, SHEAF_CALL_START, -EPROTO);
 	if (strcmp(life->remote.name, m.text) != 0)
 		strcpy(life->remote.name, m.text);
+	life->named = true;
 	return 0;
 }
 
@@ -289,8 +299,10 @@ static int get_process(struct sheaf_life *life)
 /* A process with a controller, ready for the host's bring-up. */
 static int start_driver(struct sheaf_life *life)
 {
-	int r = get_process(life);
+	int r;
 
+	life->named = false;
+	r = get_process(life);
 	if (r < 0)
 		return r;
 	set_state(life, SHEAF_LIFE_STARTING);
@@ -419,6 +431,7 @@ static void fall_back(struct sheaf_life *life)
 		    life->last_good_command);
 	free(life->command);
 	life->command = strdup(life->last_good_command);
+	atomic_fetch_add(&life->refused, 1);
 }
 
 static void note_up(struct sheaf_life *life, uint64_t since_ns)
@@ -696,6 +709,7 @@ struct sheaf_life_info sheaf_life_info(struct sheaf_life *life)
 		.pid = atomic_load(&life->pid),
 		.restarts = atomic_load(&life->restarts),
 		.last_restart_ms = atomic_load(&life->last_restart_ms),
+		.refused = atomic_load(&life->refused),
 	};
 }
 

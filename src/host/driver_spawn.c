@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 /* linux/sched.h, sys/socket.h, for older headers. */
@@ -44,6 +45,7 @@
 #define MOUNTS_MAX    512
 #define LOG_LINE      512
 #define LOG_READS_MAX 16
+#define LOG_LINES_A_SECOND 20
 #define CAPABILITIES  64
 
 extern char **environ;
@@ -94,14 +96,18 @@ static void leave_mounts(const struct child *c)
 		umount2(c->mounts[i - 1], MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
+/* What is not in the bounding set is not given back by execve() either. While we still may: before the change of user. */
+static void bound_capabilities(void)
+{
+	for (int i = 0; i < CAPABILITIES; i++)
+		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+}
+
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2] = { 0 };
 
-	/* What is not in the bounding set is not given back by execve() either. */
-	for (int i = 0; i < CAPABILITIES; i++)
-		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return syscall(SYS_capset, &header, none) < 0 ? errno : 0;
 }
@@ -142,6 +148,8 @@ static void run_child(const struct child *c, unsigned long flags)
 	    dup3(c->report_fd, REPORT_FD, O_CLOEXEC) < 0 ||
 	    syscall(SYS_close_range, REPORT_FD + 1, ~0U, 0) < 0)
 		report_and_exit(c->report_fd, errno);
+	if (c->rights->sandbox >= SHEAF_SANDBOX_CAPS)
+		bound_capabilities();
 	error = become_user(c->rights);
 	if (!error && c->rights->sandbox >= SHEAF_SANDBOX_CAPS)
 		error = drop_capabilities();
@@ -523,16 +531,24 @@ void sheaf_driver_reap(struct sheaf_driver_process *process, char *how, size_t s
 	process->pid = -1;
 }
 
-static void log_line(char *line)
+static void log_line(struct sheaf_driver_process *process, char *line)
 {
+	uint64_t second = sheaf_clock_ns() / 1000000000;
+
+	if (!*line)
+		return;
+	if (second != process->log_second)
+		process->log_lines = 0;
+	process->log_second = second;
+	if (++process->log_lines > LOG_LINES_A_SECOND)
+		return;
 	for (char *p = line; *p; p++)
 		if ((unsigned char)*p < ' ' && *p != '\t')
 			*p = '?'; /* no escape sequences into anybody's terminal */
-	if (*line)
-		sheaf_warning("driver: %s", line);
+	sheaf_warning("driver: %s%s", line, process->log_lines == LOG_LINES_A_SECOND ? " (and more)" : "");
 }
 
-void sheaf_driver_read_log(const struct sheaf_driver_process *process)
+void sheaf_driver_read_log(struct sheaf_driver_process *process)
 {
 	char text[LOG_LINE + 1], *rest, *line;
 	ssize_t n;
@@ -547,6 +563,6 @@ void sheaf_driver_read_log(const struct sheaf_driver_process *process)
 				text[k] = '?';
 		rest = text;
 		while ((line = strsep(&rest, "\n")))
-			log_line(line);
+			log_line(process, line);
 	}
 }
