@@ -84,15 +84,17 @@ static int send_command(const char *dir, const char *command)
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		r = -errno;
 	if (r == -EOPNOTSUPP)
-		sheaf_error("%s: its controller runs in the server's process, see sheaf mount --driver",
-			    dir);
+		sheaf_error(
+			"%s: its controller runs in the server's process, see sheaf mount --driver",
+			dir);
 	else if (r == -EBUSY)
 		sheaf_error("%s: its driver is being replaced already", dir);
 	else if (r == -EINVAL)
-		sheaf_error("%s: its driver connects by itself, so it cannot be given another one", dir);
+		sheaf_error("%s: its driver connects by itself, so it cannot be given another one",
+			    dir);
 	else if (r < 0)
 		sheaf_error("%s: %s", path, strerror(-r));
-	return r;
+	return r == -EINVAL ? -EOPNOTSUPP : r; /* no mistake on the command line */
 }
 
 static int restart(const char *dir, const char *command)
@@ -108,12 +110,14 @@ static int restart(const char *dir, const char *command)
 		r = ask(dir, &now);
 		if (r == 0 && now.restarts > before.restarts && now.pid) {
 			if (now.refused > before.refused) {
-				sheaf_error("%s: the new driver did not take over, the one before serves on; "
+				sheaf_error("%s: the new driver did not take over, the one before "
+					    "serves on; "
 					    "the server's log says why",
 					    dir);
 				return -EIO;
 			}
-			printf("driver %s: process %lld, after %lld ms\n", now.name, now.pid, now.last_ms);
+			printf("driver %s: process %lld, after %lld ms\n", now.name, now.pid,
+			       now.last_ms);
 			return 0;
 		}
 	}
@@ -136,7 +140,8 @@ int sheaf_cmd_driver(int argc, char **argv)
 	if (r != SHEAF_OPTIONS_RUN)
 		return sheaf_options_exit(r);
 	if (strcmp(operands.words[0], "restart") != 0) {
-		sheaf_error("driver %s: no such thing; see: sheaf driver --help", operands.words[0]);
+		sheaf_error("driver %s: no such thing; see: sheaf driver --help",
+			    operands.words[0]);
 		r = -EINVAL;
 	}
 	if (r == 0 && args.driver)

@@ -61,7 +61,7 @@ struct sheaf_life {
 	/* The thread's: */
 	struct sheaf_driver_process process;
 	char *command, *last_good_command;
-	bool named; /* remote.name is that of the process that is there */
+	bool named;	    /* remote.name is that of the process that is there */
 	unsigned fruitless; /* starts in a row */
 	uint64_t up_ns, completed_before;
 	/* Any thread's: */
@@ -198,10 +198,10 @@ static const char *name_of(const struct sheaf_life *life)
 static int failed(struct sheaf_life *life, enum sheaf_call call, int error)
 {
 	sheaf_error("driver %s: %s failed: %s", name_of(life), sheaf_call_name(call),
-		    error == -ETIMEDOUT ? "no answer in time" :
-		    error == -EPIPE	? "its process ended" :
-		    error == -EPROTO	? "the answer is none" :
-					  strerror(-error));
+		    error == -ETIMEDOUT ? "no answer in time"
+		    : error == -EPIPE	? "its process ended"
+		    : error == -EPROTO	? "the answer is none"
+					: strerror(-error));
 	return error;
 }
 
@@ -215,7 +215,8 @@ static int call(struct sheaf_life *life, enum sheaf_call what, struct sheaf_mess
 static int say_start(struct sheaf_life *life)
 {
 	struct sheaf_message m = { .values = { SHEAF_DRIVER_API, life->options->slots,
-					       life->options->file_count, (uint64_t)life->options->io } };
+					       life->options->file_count,
+					       (uint64_t)life->options->io } };
 	int r = call(life, SHEAF_CALL_START, &m, -1);
 
 	if (r < 0)
@@ -332,7 +333,8 @@ static int say_run(struct sheaf_life *life)
 		m = (struct sheaf_message){ .values = { w, life->host->bundled } };
 		r = call(life, SHEAF_CALL_WORKER, &m, life->worker_bells[w]);
 	}
-	m = (struct sheaf_message){ .values = { life->host->workers, life->options->rights.sandbox } };
+	m = (struct sheaf_message){ .values = { life->host->workers,
+						life->options->rights.sandbox } };
 	return r < 0 ? r : call(life, SHEAF_CALL_RUN, &m, -1);
 }
 
@@ -346,8 +348,10 @@ static bool wait_for_fence(struct sheaf_life *life)
 
 	while (!look_until(life, KILLED_MS, is_gone)) {
 		if (!told)
-			sheaf_error("driver %s (process %d) does not die, though it was killed: it waits in the "
-				    "kernel, for a disk perhaps; its tasks end by their deadlines, and no "
+			sheaf_error("driver %s (process %d) does not die, though it was killed: it "
+				    "waits in the "
+				    "kernel, for a disk perhaps; its tasks end by their deadlines, "
+				    "and no "
 				    "other driver is started before it is gone",
 				    life->remote.name, life->process.pid);
 		told = true;
@@ -415,7 +419,8 @@ static uint64_t back_off_ms(const struct sheaf_life *life, uint64_t lived_ms)
 static void give_up(struct sheaf_life *life)
 {
 	sheaf_error("driver %s: it died or did not start %u times in a row, which is more than "
-		    "--driver-restarts=%u; all tasks end with an error. Once it is mended: sheaf driver "
+		    "--driver-restarts=%u; all tasks end with an error. Once it is mended: sheaf "
+		    "driver "
 		    "restart DIR",
 		    life->remote.name, life->fruitless, life->options->restarts);
 	tell_queues(life, SHEAF_QUEUE_EVENT_FAIL, NULL);
@@ -544,7 +549,8 @@ static void end_driver(struct sheaf_life *life)
 	if (!is_gone(life) && sheaf_remote_call(&life->remote, SHEAF_CALL_STOP, &m, -1) == 0)
 		look_until(life, STOP_MS, is_gone);
 	if (!put_down(life, how, sizeof(how)))
-		sheaf_error("driver %s: process %d is left behind", life->remote.name, life->process.pid);
+		sheaf_error("driver %s: process %d is left behind", life->remote.name,
+			    life->process.pid);
 }
 
 static void *life_main(void *arg)
@@ -681,7 +687,8 @@ void sheaf_life_listen(struct sheaf_life *life, uint32_t queue, struct sheaf_loo
 	sheaf_bell_listen(&life->bells[queue], loop, life->queue_bells[queue]);
 }
 
-int sheaf_life_replace(struct sheaf_life *life, const char *command, const char *why, bool drain_first)
+int sheaf_life_replace(struct sheaf_life *life, const char *command, const char *why,
+		       bool drain_first)
 {
 	struct wish wish = { .there = true, .drain = drain_first, .why = why };
 	int r = 0;

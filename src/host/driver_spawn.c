@@ -41,12 +41,12 @@
 #define CHANNEL_FD 3
 #define REPORT_FD  4
 /* Above the descriptors that the child puts in place. */
-#define SAFE_FD	      16
-#define MOUNTS_MAX    512
-#define LOG_LINE      512
-#define LOG_READS_MAX 16
+#define SAFE_FD		   16
+#define MOUNTS_MAX	   512
+#define LOG_LINE	   512
+#define LOG_READS_MAX	   16
 #define LOG_LINES_A_SECOND 20
-#define CAPABILITIES  64
+#define CAPABILITIES	   64
 
 extern char **environ;
 
@@ -169,8 +169,8 @@ static void run_child(const struct child *c, unsigned long flags)
 /* What need not be seen by a driver: all but the root, the system's own folders and where the program lies. */
 static bool is_to_be_left(const char *point, const char *program)
 {
-	static const char *const kept[] = { "/proc", "/sys", "/dev", "/usr", "/lib", "/lib64",
-					    "/bin",  "/sbin", "/etc", "/nix" };
+	static const char *const kept[] = { "/proc",  "/sys", "/dev",  "/usr", "/lib",
+					    "/lib64", "/bin", "/sbin", "/etc", "/nix" };
 	size_t n = strlen(point);
 
 	if (strcmp(point, "/") == 0 || (strncmp(program, point, n) == 0 && program[n] == '/'))
@@ -325,7 +325,7 @@ struct ends {
 
 static void close_ends(struct ends *e)
 {
-	int *all[] = { &e->channel[0], &e->channel[1], &e->log[0],  &e->log[1],
+	int *all[] = { &e->channel[0], &e->channel[1], &e->log[0], &e->log[1],
 		       &e->report[0],  &e->report[1],  &e->null_fd };
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -346,7 +346,8 @@ static int make_ends(struct ends *e)
 	e->log[1] = move_up(e->log[1]);
 	e->report[1] = move_up(e->report[1]);
 	e->null_fd = move_up(e->null_fd);
-	return e->channel[1] < 0 || e->log[1] < 0 || e->report[1] < 0 || e->null_fd < 0 ? -EMFILE : 0;
+	return e->channel[1] < 0 || e->log[1] < 0 || e->report[1] < 0 || e->null_fd < 0 ? -EMFILE
+											: 0;
 }
 
 static int start(struct child *c, struct ends *e, struct sheaf_driver_process *process)
@@ -379,7 +380,8 @@ static int start(struct child *c, struct ends *e, struct sheaf_driver_process *p
 int sheaf_driver_spawn(char *const words[], const struct sheaf_driver_rights *rights,
 		       struct sheaf_driver_process *ret)
 {
-	static char self[] = "/proc/self/exe", sheaf[] = "sheaf", driver[] = "driver", disk[] = "disk";
+	static char self[] = "/proc/self/exe", sheaf[] = "sheaf", driver[] = "driver",
+		    disk[] = "disk";
 	static char *const disk_words[] = { sheaf, driver, disk, NULL };
 	bool own = strcmp(words[0], "disk") == 0 && !words[1];
 	CLEANUP_FREE struct child *c = calloc(1, sizeof(*c));
@@ -545,7 +547,8 @@ static void log_line(struct sheaf_driver_process *process, char *line)
 	for (char *p = line; *p; p++)
 		if ((unsigned char)*p < ' ' && *p != '\t')
 			*p = '?'; /* no escape sequences into anybody's terminal */
-	sheaf_warning("driver: %s%s", line, process->log_lines == LOG_LINES_A_SECOND ? " (and more)" : "");
+	sheaf_warning("driver: %s%s", line,
+		      process->log_lines == LOG_LINES_A_SECOND ? " (and more)" : "");
 }
 
 void sheaf_driver_read_log(struct sheaf_driver_process *process)

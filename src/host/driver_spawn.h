@@ -26,16 +26,17 @@ struct sheaf_driver_rights {
 
 struct sheaf_driver_process {
 	pid_t pid;
-	int pidfd;   /* readable when all of its threads are gone */
-	int channel; /* the host's end */
-	int log_fd;  /* what it prints, non-blocking; -1: a driver that connected by itself */
-	bool child;  /* ours to reap */
+	int pidfd;	 /* readable when all of its threads are gone */
+	int channel;	 /* the host's end */
+	int log_fd;	 /* what it prints, non-blocking; -1: a driver that connected by itself */
+	bool child;	 /* ours to reap */
 	bool namespaced; /* a PID namespace is around it */
 	uint64_t log_second; /* of the lines that were logged in it: */
 	unsigned log_lines;
 };
 
-#define SHEAF_DRIVER_PROCESS_NONE ((struct sheaf_driver_process){ .pid = -1, .pidfd = -1, .channel = -1, .log_fd = -1 })
+#define SHEAF_DRIVER_PROCESS_NONE                                                                  \
+	((struct sheaf_driver_process){ .pid = -1, .pidfd = -1, .channel = -1, .log_fd = -1 })
 
 /**
  * sheaf_driver_spawn() - start @words[0], as a path or looked for in PATH

@@ -59,12 +59,15 @@ static void write_late(const struct sheaf_task *task)
 	memcpy(copy, late.data + task->buffer_iovm_addr, bytes);
 	close(open(late.start->argv[1], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	sleep(LATE_SECONDS);
-	_exit(pwrite(image->fd, copy, bytes, (off_t)(image->offset + offset)) == (ssize_t)bytes ? 0 : 1);
+	_exit(pwrite(image->fd, copy, bytes, (off_t)(image->offset + offset)) == (ssize_t)bytes
+		      ? 0
+		      : 1);
 }
 
 static bool is_the_one(const struct sheaf_task *task)
 {
-	return task->command_descriptor_block[0] == WRITE_16 && access(late.start->argv[1], F_OK) < 0;
+	return task->command_descriptor_block[0] == WRITE_16 &&
+	       access(late.start->argv[1], F_OK) < 0;
 }
 
 static void late_process(void *private_data, const uint16_t slots[], uint16_t count)
@@ -73,7 +76,8 @@ static void late_process(void *private_data, const uint16_t slots[], uint16_t co
 		const struct sheaf_task *task = &late.commands[slots[i]];
 
 		if (!is_the_one(task))
-			sheaf_disk_driver.ops->process_bundled_parallel_tasks(private_data, &slots[i], 1);
+			sheaf_disk_driver.ops->process_bundled_parallel_tasks(private_data,
+									      &slots[i], 1);
 		else if (fork() == 0)
 			write_late(task);
 	}

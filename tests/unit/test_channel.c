@@ -138,7 +138,8 @@ START_TEST(descriptor_that_does_not_belong_there_is_closed)
 	ck_assert_int_eq(sheaf_channel_receive(ends[0], &got, &fd), -EPROTO);
 	m = message(SHEAF_CALL_IMAGE);
 	ck_assert_int_eq(sheaf_channel_send(ends[1], &m, STDERR_FILENO), 0);
-	ck_assert_int_eq(sheaf_channel_receive(ends[0], &got, NULL), -EPROTO); /* an answer with one */
+	ck_assert_int_eq(sheaf_channel_receive(ends[0], &got, NULL),
+			 -EPROTO); /* an answer with one */
 	ck_assert_uint_eq(open_descriptors(), before);
 }
 END_TEST
@@ -359,7 +360,9 @@ static void initialized_driver(void)
 
 START_TEST(region_that_does_not_fit_or_may_shrink_is_refused_by_the_driver)
 {
-	const struct sheaf_region_geometry geometry = { .slots = 8, .lanes = 1, .buffer_bytes = 4096 };
+	const struct sheaf_region_geometry geometry = { .slots = 8,
+							.lanes = 1,
+							.buffer_bytes = 4096 };
 	struct sheaf_region region;
 	int unsealed;
 

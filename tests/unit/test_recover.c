@@ -115,7 +115,8 @@ static uint16_t start(uint8_t opcode, uint8_t lba)
 }
 
 /* What the driver finds in its lane: slots, and a copy of their commands. */
-static unsigned take_requests(uint16_t slots[SHEAF_BUNDLE_MAX], struct sheaf_task tasks[SHEAF_BUNDLE_MAX])
+static unsigned take_requests(uint16_t slots[SHEAF_BUNDLE_MAX],
+			      struct sheaf_task tasks[SHEAF_BUNDLE_MAX])
 {
 	unsigned n = 0;
 	sheaf_action action;
@@ -182,7 +183,8 @@ START_TEST(task_of_a_dead_driver_is_issued_again_under_another_identifier)
 	ck_assert_uint_eq(take_requests(slots, again), 1);
 	ck_assert_uint_eq(slots[0], slot);
 	ck_assert_uint_eq(again[0].command_descriptor_block[9], 3);
-	ck_assert_uint_ne(again[0].controller_task_identifier >> 32, first[0].controller_task_identifier >> 32);
+	ck_assert_uint_ne(again[0].controller_task_identifier >> 32,
+			  first[0].controller_task_identifier >> 32);
 	ck_assert_uint_eq((uint32_t)again[0].controller_task_identifier, host->hba_ids[slot]);
 	answer(slot, &again[0]);
 	sheaf_queue_poll(queue);
@@ -353,7 +355,8 @@ START_TEST(deadlines_go_on_while_there_is_no_driver)
 	sheaf_queue_expire(queue, now + TIMEOUT_MS * MS / 2);
 	ck_assert_uint_eq(client.count, 0);
 	sheaf_queue_expire(queue, now + TIMEOUT_MS * MS);
-	ck_assert_uint_eq(client.count, 1); /* the first; the second began to wait half a second ago */
+	ck_assert_uint_eq(client.count,
+			  1); /* the first; the second began to wait half a second ago */
 	ck_assert_uint_eq(client.results[0].status, SHEAF_DELIVERY_TASK_TIMEOUT);
 	ck_assert(!client.results[0].quarantined);
 	sheaf_queue_expire(queue, now + 2 * TIMEOUT_MS * MS);
@@ -398,7 +401,8 @@ START_TEST(without_a_driver_for_good_each_task_ends_and_a_mended_one_serves)
 	sheaf_queue_driver_failed(queue);
 	sheaf_queue_flush(queue);
 	ck_assert_uint_eq(client.count, 1);
-	ck_assert_uint_eq(client.results[0].service_response, SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE);
+	ck_assert_uint_eq(client.results[0].service_response,
+			  SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE);
 	start(0x88, 0);
 	sheaf_queue_flush(queue);
 	ck_assert_uint_eq(client.count, 2);
