@@ -43,7 +43,7 @@ static const struct sheaf_command_line driver_line = {
 
 struct seen {
 	char name[64];
-	long long pid, restarts, last_ms;
+	long long pid, restarts, last_ms, refused;
 };
 
 /* 0, or -errno (reported) when the server cannot be asked. */
@@ -66,6 +66,7 @@ static int ask(const char *dir, struct seen *ret)
 	ret->pid = json_integer_value(json_object_get(driver, "pid"));
 	ret->restarts = json_integer_value(json_object_get(driver, "restarts"));
 	ret->last_ms = json_integer_value(json_object_get(driver, "last_restart_ms"));
+	ret->refused = json_integer_value(json_object_get(driver, "refused"));
 	json_decref(stats);
 	return 0;
 }
@@ -83,15 +84,17 @@ static int send_command(const char *dir, const char *command)
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		r = -errno;
 	if (r == -EOPNOTSUPP)
-		sheaf_error("%s: its controller runs in the server's process, see sheaf mount --driver",
-			    dir);
+		sheaf_error(
+			"%s: its controller runs in the server's process, see sheaf mount --driver",
+			dir);
 	else if (r == -EBUSY)
 		sheaf_error("%s: its driver is being replaced already", dir);
 	else if (r == -EINVAL)
-		sheaf_error("%s: its driver connects by itself, so it cannot be given another one", dir);
+		sheaf_error("%s: its driver connects by itself, so it cannot be given another one",
+			    dir);
 	else if (r < 0)
 		sheaf_error("%s: %s", path, strerror(-r));
-	return r;
+	return r == -EINVAL ? -EOPNOTSUPP : r; /* no mistake on the command line */
 }
 
 static int restart(const char *dir, const char *command)
@@ -106,7 +109,15 @@ static int restart(const char *dir, const char *command)
 		nanosleep(&pause, NULL);
 		r = ask(dir, &now);
 		if (r == 0 && now.restarts > before.restarts && now.pid) {
-			printf("driver %s: process %lld, after %lld ms\n", now.name, now.pid, now.last_ms);
+			if (now.refused > before.refused) {
+				sheaf_error("%s: the new driver did not take over, the one before "
+					    "serves on; "
+					    "the server's log says why",
+					    dir);
+				return -EIO;
+			}
+			printf("driver %s: process %lld, after %lld ms\n", now.name, now.pid,
+			       now.last_ms);
 			return 0;
 		}
 	}
@@ -129,7 +140,8 @@ int sheaf_cmd_driver(int argc, char **argv)
 	if (r != SHEAF_OPTIONS_RUN)
 		return sheaf_options_exit(r);
 	if (strcmp(operands.words[0], "restart") != 0) {
-		sheaf_error("driver %s: no such thing; see: sheaf driver --help", operands.words[0]);
+		sheaf_error("driver %s: no such thing; see: sheaf driver --help",
+			    operands.words[0]);
 		r = -EINVAL;
 	}
 	if (r == 0 && args.driver)

@@ -116,5 +116,6 @@ int sheaf_engine_control(void *arg, const char *text)
 	command += strspn(command, " ");
 	if (!engine->process)
 		return -EOPNOTSUPP;
-	return sheaf_life_replace(engine->process->life, *command ? command : NULL, "by request", true);
+	return sheaf_life_replace(engine->process->life, *command ? command : NULL, "by request",
+				  true);
 }

@@ -25,7 +25,8 @@ unsigned sheaf_engine_process_workers(const struct sheaf_serve_options *options)
  * Start the driver, and fill in what @host_options needs of it. Errors are reported here.
  * Return: 0 or -errno; engine->process is to be freed in any case.
  */
-int sheaf_engine_start_process(struct sheaf_engine *engine, struct sheaf_host_options *host_options);
+int sheaf_engine_start_process(struct sheaf_engine *engine,
+			       struct sheaf_host_options *host_options);
 /** After sheaf_host_create(): queues to their loops, lanes to the driver. 0 or -errno. */
 int sheaf_engine_connect_process(struct sheaf_engine *engine);
 /** The front loops have ended. */

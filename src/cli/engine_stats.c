@@ -206,6 +206,7 @@ static json_t *driver(const struct sheaf_engine *engine)
 	json_object_set_new(o, "pid", info.pid ? json_integer(info.pid) : json_null());
 	put(o, "restarts", info.restarts);
 	put(o, "last_restart_ms", info.last_restart_ms);
+	put(o, "refused", info.refused);
 	return o;
 }
 

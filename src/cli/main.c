@@ -81,6 +81,11 @@ static void print_version(void)
 #else
 	printf("  ncurses    no: top with --batch only\n");
 #endif
+#ifdef HAVE_SECCOMP
+	printf("  seccomp    yes: --driver-sandbox=seccomp\n");
+#else
+	printf("  seccomp    no: no --driver-sandbox=seccomp\n");
+#endif
 #ifdef SHEAF_HAVE_SDT
 	printf("  probes     yes: USDT, provider sheaf\n");
 #else

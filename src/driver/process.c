@@ -150,7 +150,8 @@ static int on_start(struct process *p, struct sheaf_message *m, int fd)
 	if (!p->images || !p->image_store)
 		return -ENOMEM;
 	p->start.images = p->images;
-	io = sheaf_loop_probe(m->values[3] == SHEAF_IO_SYNC ? SHEAF_IO_SYNC : SHEAF_IO_AUTO, &reason);
+	io = sheaf_loop_probe(m->values[3] == SHEAF_IO_SYNC ? SHEAF_IO_SYNC : SHEAF_IO_AUTO,
+			      &reason);
 	p->io = (enum sheaf_io_backend)io;
 	p->started = true;
 	m->values[0] = p->driver->api;
@@ -270,8 +271,8 @@ static int on_map_data_area(struct process *p, struct sheaf_message *m, int fd)
 	/* All slots are the host's at first. */
 	for (uint32_t i = 0; i < g->slots; i++)
 		sheaf_view_give(&p->view, i);
-	return p->driver->ops->map_data_area(p->controller, p->view.data, g->slots * g->buffer_stride,
-					     g->buffer_bytes);
+	return p->driver->ops->map_data_area(p->controller, p->view.data,
+					     g->slots * g->buffer_stride, g->buffer_bytes);
 }
 
 static int on_map_hba_data(struct process *p, struct sheaf_message *m, int fd)
@@ -620,7 +621,8 @@ static void print_help(const struct sheaf_driver *driver, FILE *out)
 {
 	fprintf(out,
 		"%s - %s\n\n"
-		"A driver of sheaf. It is started by:  sheaf mount --driver='%s ...' [IMAGE...] DIR\n"
+		"A driver of sheaf. It is started by:  sheaf mount --driver='%s ...' [IMAGE...] "
+		"DIR\n"
 		"or connects to a mount that waits for it (sheaf mount --driver-socket=PATH):\n"
 		"  --connect=PATH\n",
 		driver->name, driver->summary, program_invocation_name);
@@ -699,8 +701,8 @@ int sheaf_driver_main(const struct sheaf_driver *driver, int argc, char **argv)
 	if (r == 0)
 		return 0;
 	if (r < 0) {
-		sheaf_driver_error(r == -ENOENT ? "is started by sheaf mount --driver; see --help" :
-						  "cannot reach its host: %s",
+		sheaf_driver_error(r == -ENOENT ? "is started by sheaf mount --driver; see --help"
+						: "cannot reach its host: %s",
 				   strerror(-r));
 		return r == -ENOENT ? 2 : 1;
 	}

@@ -219,6 +219,10 @@ static void write_done(struct sheaf_request *request, const struct sheaf_result 
 	add(&request->file->written_count, 1);
 	if (sheaf_failed(request, result))
 		return;
+	if (result->bytes_transferred != request->piece) { /* GOOD, and not all of it */
+		sheaf_finish(request, -EIO, NULL, 0);
+		return;
+	}
 	request->cursor += request->piece;
 	if (request->cursor < request->to) {
 		write_more(request);

@@ -48,8 +48,8 @@ int sheaf_driver_file_open(struct sheaf_driver_file *file)
 		return fd;
 	file->fenced = fcntl(fd, F_OFD_SETLK, &lock) == 0;
 	if (!file->fenced)
-		sheaf_info("%s: no lock tells when the driver's last write is over (%s)", file->path,
-			   strerror(errno));
+		sheaf_info("%s: no lock tells when the driver's last write is over (%s)",
+			   file->path, strerror(errno));
 	return fd;
 }
 
@@ -69,7 +69,8 @@ void sheaf_driver_file_look_for_errors(struct sheaf_driver_file *file)
 	if (sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) < 0 &&
 	    (errno == EIO || errno == ENOSPC || errno == EDQUOT)) {
 		file->flush_error = -errno;
-		sheaf_error("%s: a write-back failed (%s); no flush of it succeeds until it is served anew",
+		sheaf_error("%s: a write-back failed (%s); no flush of it succeeds until it is "
+			    "served anew",
 			    file->path, strerror(errno));
 	}
 }

@@ -61,12 +61,13 @@ struct sheaf_life {
 	/* The thread's: */
 	struct sheaf_driver_process process;
 	char *command, *last_good_command;
+	bool named;	    /* remote.name is that of the process that is there */
 	unsigned fruitless; /* starts in a row */
 	uint64_t up_ns, completed_before;
 	/* Any thread's: */
 	_Atomic bool watching, ending;
 	_Atomic int state, pid;
-	_Atomic uint64_t restarts, last_restart_ms;
+	_Atomic uint64_t restarts, last_restart_ms, refused;
 	pthread_mutex_t lock; /* guards wish */
 	struct wish wish;
 	int *queue_bells, *worker_bells;
@@ -186,13 +187,21 @@ static uint64_t tasks_out(const struct sheaf_life *life)
 
 /* --- starting --- */
 
+/* For people: its name, or while it has not said that, what was started. */
+static const char *name_of(const struct sheaf_life *life)
+{
+	if (life->named)
+		return life->remote.name;
+	return life->command ? life->command : life->options->socket_path;
+}
+
 static int failed(struct sheaf_life *life, enum sheaf_call call, int error)
 {
-	sheaf_error("driver %s: %s failed: %s", life->remote.name, sheaf_call_name(call),
-		    error == -ETIMEDOUT ? "no answer in time" :
-		    error == -EPIPE	? "its process ended" :
-		    error == -EPROTO	? "the answer is none" :
-					  strerror(-error));
+	sheaf_error("driver %s: %s failed: %s", name_of(life), sheaf_call_name(call),
+		    error == -ETIMEDOUT ? "no answer in time"
+		    : error == -EPIPE	? "its process ended"
+		    : error == -EPROTO	? "the answer is none"
+					: strerror(-error));
 	return error;
 }
 
@@ -206,20 +215,22 @@ static int call(struct sheaf_life *life, enum sheaf_call what, struct sheaf_mess
 static int say_start(struct sheaf_life *life)
 {
 	struct sheaf_message m = { .values = { SHEAF_DRIVER_API, life->options->slots,
-					       life->options->file_count, (uint64_t)life->options->io } };
+					       life->options->file_count,
+					       (uint64_t)life->options->io } };
 	int r = call(life, SHEAF_CALL_START, &m, -1);
 
 	if (r < 0)
 		return r;
 	if (m.values[0] != SHEAF_DRIVER_API) {
 		sheaf_error("driver %s was built for version %llu of the interface, this is %u",
-			    life->remote.name, (unsigned long long)m.values[0], SHEAF_DRIVER_API);
+			    name_of(life), (unsigned long long)m.values[0], SHEAF_DRIVER_API);
 		return -EPROTO;
 	}
 	if (!sheaf_driver_name_is_plain(m.text))
 		return failed(life, SHEAF_CALL_START, -EPROTO);
 	if (strcmp(life->remote.name, m.text) != 0)
 		strcpy(life->remote.name, m.text);
+	life->named = true;
 	return 0;
 }
 
@@ -289,8 +300,10 @@ static int get_process(struct sheaf_life *life)
 /* A process with a controller, ready for the host's bring-up. */
 static int start_driver(struct sheaf_life *life)
 {
-	int r = get_process(life);
+	int r;
 
+	life->named = false;
+	r = get_process(life);
 	if (r < 0)
 		return r;
 	set_state(life, SHEAF_LIFE_STARTING);
@@ -320,7 +333,8 @@ static int say_run(struct sheaf_life *life)
 		m = (struct sheaf_message){ .values = { w, life->host->bundled } };
 		r = call(life, SHEAF_CALL_WORKER, &m, life->worker_bells[w]);
 	}
-	m = (struct sheaf_message){ .values = { life->host->workers, life->options->rights.sandbox } };
+	m = (struct sheaf_message){ .values = { life->host->workers,
+						life->options->rights.sandbox } };
 	return r < 0 ? r : call(life, SHEAF_CALL_RUN, &m, -1);
 }
 
@@ -334,8 +348,10 @@ static bool wait_for_fence(struct sheaf_life *life)
 
 	while (!look_until(life, KILLED_MS, is_gone)) {
 		if (!told)
-			sheaf_error("driver %s (process %d) does not die, though it was killed: it waits in the "
-				    "kernel, for a disk perhaps; its tasks end by their deadlines, and no "
+			sheaf_error("driver %s (process %d) does not die, though it was killed: it "
+				    "waits in the "
+				    "kernel, for a disk perhaps; its tasks end by their deadlines, "
+				    "and no "
 				    "other driver is started before it is gone",
 				    life->remote.name, life->process.pid);
 		told = true;
@@ -403,7 +419,8 @@ static uint64_t back_off_ms(const struct sheaf_life *life, uint64_t lived_ms)
 static void give_up(struct sheaf_life *life)
 {
 	sheaf_error("driver %s: it died or did not start %u times in a row, which is more than "
-		    "--driver-restarts=%u; all tasks end with an error. Once it is mended: sheaf driver "
+		    "--driver-restarts=%u; all tasks end with an error. Once it is mended: sheaf "
+		    "driver "
 		    "restart DIR",
 		    life->remote.name, life->fruitless, life->options->restarts);
 	tell_queues(life, SHEAF_QUEUE_EVENT_FAIL, NULL);
@@ -419,6 +436,7 @@ static void fall_back(struct sheaf_life *life)
 		    life->last_good_command);
 	free(life->command);
 	life->command = strdup(life->last_good_command);
+	atomic_fetch_add(&life->refused, 1);
 }
 
 static void note_up(struct sheaf_life *life, uint64_t since_ns)
@@ -531,7 +549,8 @@ static void end_driver(struct sheaf_life *life)
 	if (!is_gone(life) && sheaf_remote_call(&life->remote, SHEAF_CALL_STOP, &m, -1) == 0)
 		look_until(life, STOP_MS, is_gone);
 	if (!put_down(life, how, sizeof(how)))
-		sheaf_error("driver %s: process %d is left behind", life->remote.name, life->process.pid);
+		sheaf_error("driver %s: process %d is left behind", life->remote.name,
+			    life->process.pid);
 }
 
 static void *life_main(void *arg)
@@ -668,7 +687,8 @@ void sheaf_life_listen(struct sheaf_life *life, uint32_t queue, struct sheaf_loo
 	sheaf_bell_listen(&life->bells[queue], loop, life->queue_bells[queue]);
 }
 
-int sheaf_life_replace(struct sheaf_life *life, const char *command, const char *why, bool drain_first)
+int sheaf_life_replace(struct sheaf_life *life, const char *command, const char *why,
+		       bool drain_first)
 {
 	struct wish wish = { .there = true, .drain = drain_first };
 	int r = 0;
@@ -697,6 +717,7 @@ struct sheaf_life_info sheaf_life_info(struct sheaf_life *life)
 		.pid = atomic_load(&life->pid),
 		.restarts = atomic_load(&life->restarts),
 		.last_restart_ms = atomic_load(&life->last_restart_ms),
+		.refused = atomic_load(&life->refused),
 	};
 }
 

@@ -56,6 +56,8 @@ struct sheaf_life_info {
 	enum sheaf_life_state state;
 	int pid; /* 0: none right now */
 	uint64_t restarts, last_restart_ms;
+	uint64_t
+		refused; /* new drivers that did not take over, so that the one before came again */
 };
 
 /**

@@ -38,8 +38,8 @@ static int wait_for_answer(const struct sheaf_remote *remote, uint64_t until_ns)
 	}
 }
 
-static int take_answer(const struct sheaf_remote *remote, uint16_t call, struct sheaf_message *message,
-		       uint64_t until_ns)
+static int take_answer(const struct sheaf_remote *remote, uint16_t call,
+		       struct sheaf_message *message, uint64_t until_ns)
 {
 	unsigned stale = 0;
 
@@ -84,8 +84,8 @@ static int call_locked(struct sheaf_remote *remote, enum sheaf_call call,
 int sheaf_remote_call(struct sheaf_remote *remote, enum sheaf_call call,
 		      struct sheaf_message *message, int passed_fd)
 {
-	int limit_ms = call >= SHEAF_CALL_ABORT_TASK_REQUEST ? remote->management_ms :
-							       remote->bring_up_ms;
+	int limit_ms =
+		call >= SHEAF_CALL_ABORT_TASK_REQUEST ? remote->management_ms : remote->bring_up_ms;
 	int r;
 
 	pthread_mutex_lock(&remote->lock);
@@ -150,7 +150,8 @@ static int report_initiator_identifier(void *controller, uint64_t *ret)
 
 static int report_highest_supported_device_id(void *controller, uint64_t *ret)
 {
-	return call_value(controller, SHEAF_CALL_REPORT_HIGHEST_SUPPORTED_DEVICE_ID, 0, UINT64_MAX, ret);
+	return call_value(controller, SHEAF_CALL_REPORT_HIGHEST_SUPPORTED_DEVICE_ID, 0, UINT64_MAX,
+			  ret);
 }
 
 static int report_maximum_task_count(void *controller, uint32_t *ret)
@@ -199,13 +200,14 @@ static int does_hba_perform_device_management(void *controller, bool *ret)
 
 static int report_hba_highest_logical_unit_number(void *controller, uint64_t *ret)
 {
-	return call_value(controller, SHEAF_CALL_REPORT_HBA_HIGHEST_LOGICAL_UNIT_NUMBER, 0, UINT64_MAX,
-			  ret);
+	return call_value(controller, SHEAF_CALL_REPORT_HBA_HIGHEST_LOGICAL_UNIT_NUMBER, 0,
+			  UINT64_MAX, ret);
 }
 
 static int does_hba_support_scsi_parallel_feature(void *controller, uint32_t feature, bool *ret)
 {
-	return call_bool(controller, SHEAF_CALL_DOES_HBA_SUPPORT_SCSI_PARALLEL_FEATURE, feature, ret);
+	return call_bool(controller, SHEAF_CALL_DOES_HBA_SUPPORT_SCSI_PARALLEL_FEATURE, feature,
+			 ret);
 }
 
 static int does_hba_perform_auto_sense(void *controller, bool *ret)
@@ -233,8 +235,8 @@ static enum sheaf_service_response manage(void *controller, enum sheaf_call call
 
 	if (sheaf_remote_call(controller, call, &m, -1) < 0)
 		return SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE;
-	return m.values[0] == SHEAF_FUNCTION_COMPLETE ? SHEAF_FUNCTION_COMPLETE :
-							SHEAF_FUNCTION_REJECTED;
+	return m.values[0] == SHEAF_FUNCTION_COMPLETE ? SHEAF_FUNCTION_COMPLETE
+						      : SHEAF_FUNCTION_REJECTED;
 }
 
 static enum sheaf_service_response abort_task_request(void *controller, uint64_t target,
@@ -249,7 +251,8 @@ static enum sheaf_service_response abort_task_set_request(void *controller, uint
 	return manage(controller, SHEAF_CALL_ABORT_TASK_SET_REQUEST, target, lun, 0);
 }
 
-static enum sheaf_service_response clear_aca_request(void *controller, uint64_t target, uint64_t lun)
+static enum sheaf_service_response clear_aca_request(void *controller, uint64_t target,
+						     uint64_t lun)
 {
 	return manage(controller, SHEAF_CALL_CLEAR_ACA_REQUEST, target, lun, 0);
 }
@@ -277,8 +280,8 @@ static void stop(void *controller)
 }
 
 /* Never called here: both run beside the lanes, in the other process; that they are there says that both modes are possible. */
-static enum sheaf_service_response process_elsewhere(void *private_data, const struct sheaf_task *task,
-						     sheaf_action action)
+static enum sheaf_service_response
+process_elsewhere(void *private_data, const struct sheaf_task *task, sheaf_action action)
 {
 	(void)private_data, (void)task, (void)action;
 	return SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE;

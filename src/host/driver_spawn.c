@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 /* linux/sched.h, sys/socket.h, for older headers. */
@@ -40,11 +41,12 @@
 #define CHANNEL_FD 3
 #define REPORT_FD  4
 /* Above the descriptors that the child puts in place. */
-#define SAFE_FD	      16
-#define MOUNTS_MAX    512
-#define LOG_LINE      512
-#define LOG_READS_MAX 16
-#define CAPABILITIES  64
+#define SAFE_FD		   16
+#define MOUNTS_MAX	   512
+#define LOG_LINE	   512
+#define LOG_READS_MAX	   16
+#define LOG_LINES_A_SECOND 20
+#define CAPABILITIES	   64
 
 extern char **environ;
 
@@ -94,14 +96,18 @@ static void leave_mounts(const struct child *c)
 		umount2(c->mounts[i - 1], MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
+/* What is not in the bounding set is not given back by execve() either. While we still may: before the change of user. */
+static void bound_capabilities(void)
+{
+	for (int i = 0; i < CAPABILITIES; i++)
+		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+}
+
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2] = { 0 };
 
-	/* What is not in the bounding set is not given back by execve() either. */
-	for (int i = 0; i < CAPABILITIES; i++)
-		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return syscall(SYS_capset, &header, none) < 0 ? errno : 0;
 }
@@ -142,6 +148,8 @@ static void run_child(const struct child *c, unsigned long flags)
 	    dup3(c->report_fd, REPORT_FD, O_CLOEXEC) < 0 ||
 	    syscall(SYS_close_range, REPORT_FD + 1, ~0U, 0) < 0)
 		report_and_exit(c->report_fd, errno);
+	if (c->rights->sandbox >= SHEAF_SANDBOX_CAPS)
+		bound_capabilities();
 	error = become_user(c->rights);
 	if (!error && c->rights->sandbox >= SHEAF_SANDBOX_CAPS)
 		error = drop_capabilities();
@@ -161,8 +169,8 @@ static void run_child(const struct child *c, unsigned long flags)
 /* What need not be seen by a driver: all but the root, the system's own folders and where the program lies. */
 static bool is_to_be_left(const char *point, const char *program)
 {
-	static const char *const kept[] = { "/proc", "/sys", "/dev", "/usr", "/lib", "/lib64",
-					    "/bin",  "/sbin", "/etc", "/nix" };
+	static const char *const kept[] = { "/proc",  "/sys", "/dev",  "/usr", "/lib",
+					    "/lib64", "/bin", "/sbin", "/etc", "/nix" };
 	size_t n = strlen(point);
 
 	if (strcmp(point, "/") == 0 || (strncmp(program, point, n) == 0 && program[n] == '/'))
@@ -317,7 +325,7 @@ struct ends {
 
 static void close_ends(struct ends *e)
 {
-	int *all[] = { &e->channel[0], &e->channel[1], &e->log[0],  &e->log[1],
+	int *all[] = { &e->channel[0], &e->channel[1], &e->log[0], &e->log[1],
 		       &e->report[0],  &e->report[1],  &e->null_fd };
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -338,7 +346,8 @@ static int make_ends(struct ends *e)
 	e->log[1] = move_up(e->log[1]);
 	e->report[1] = move_up(e->report[1]);
 	e->null_fd = move_up(e->null_fd);
-	return e->channel[1] < 0 || e->log[1] < 0 || e->report[1] < 0 || e->null_fd < 0 ? -EMFILE : 0;
+	return e->channel[1] < 0 || e->log[1] < 0 || e->report[1] < 0 || e->null_fd < 0 ? -EMFILE
+											: 0;
 }
 
 static int start(struct child *c, struct ends *e, struct sheaf_driver_process *process)
@@ -371,7 +380,8 @@ static int start(struct child *c, struct ends *e, struct sheaf_driver_process *p
 int sheaf_driver_spawn(char *const words[], const struct sheaf_driver_rights *rights,
 		       struct sheaf_driver_process *ret)
 {
-	static char self[] = "/proc/self/exe", sheaf[] = "sheaf", driver[] = "driver", disk[] = "disk";
+	static char self[] = "/proc/self/exe", sheaf[] = "sheaf", driver[] = "driver",
+		    disk[] = "disk";
 	static char *const disk_words[] = { sheaf, driver, disk, NULL };
 	bool own = strcmp(words[0], "disk") == 0 && !words[1];
 	CLEANUP_FREE struct child *c = calloc(1, sizeof(*c));
@@ -523,16 +533,25 @@ void sheaf_driver_reap(struct sheaf_driver_process *process, char *how, size_t s
 	process->pid = -1;
 }
 
-static void log_line(char *line)
+static void log_line(struct sheaf_driver_process *process, char *line)
 {
+	uint64_t second = sheaf_clock_ns() / 1000000000;
+
+	if (!*line)
+		return;
+	if (second != process->log_second)
+		process->log_lines = 0;
+	process->log_second = second;
+	if (++process->log_lines > LOG_LINES_A_SECOND)
+		return;
 	for (char *p = line; *p; p++)
 		if ((unsigned char)*p < ' ' && *p != '\t')
 			*p = '?'; /* no escape sequences into anybody's terminal */
-	if (*line)
-		sheaf_warning("driver: %s", line);
+	sheaf_warning("driver: %s%s", line,
+		      process->log_lines == LOG_LINES_A_SECOND ? " (and more)" : "");
 }
 
-void sheaf_driver_read_log(const struct sheaf_driver_process *process)
+void sheaf_driver_read_log(struct sheaf_driver_process *process)
 {
 	char text[LOG_LINE + 1], *rest, *line;
 	ssize_t n;
@@ -547,6 +566,6 @@ void sheaf_driver_read_log(const struct sheaf_driver_process *process)
 				text[k] = '?';
 		rest = text;
 		while ((line = strsep(&rest, "\n")))
-			log_line(line);
+			log_line(process, line);
 	}
 }

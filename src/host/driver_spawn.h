@@ -12,6 +12,7 @@
 #define SHEAF_DRIVER_SPAWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "seam/channel.h"
@@ -25,14 +26,17 @@ struct sheaf_driver_rights {
 
 struct sheaf_driver_process {
 	pid_t pid;
-	int pidfd;   /* readable when all of its threads are gone */
-	int channel; /* the host's end */
-	int log_fd;  /* what it prints, non-blocking; -1: a driver that connected by itself */
-	bool child;  /* ours to reap */
+	int pidfd;	 /* readable when all of its threads are gone */
+	int channel;	 /* the host's end */
+	int log_fd;	 /* what it prints, non-blocking; -1: a driver that connected by itself */
+	bool child;	 /* ours to reap */
 	bool namespaced; /* a PID namespace is around it */
+	uint64_t log_second; /* of the lines that were logged in it: */
+	unsigned log_lines;
 };
 
-#define SHEAF_DRIVER_PROCESS_NONE ((struct sheaf_driver_process){ .pid = -1, .pidfd = -1, .channel = -1, .log_fd = -1 })
+#define SHEAF_DRIVER_PROCESS_NONE                                                                  \
+	((struct sheaf_driver_process){ .pid = -1, .pidfd = -1, .channel = -1, .log_fd = -1 })
 
 /**
  * sheaf_driver_spawn() - start @words[0], as a path or looked for in PATH
@@ -60,7 +64,7 @@ void sheaf_driver_signal(const struct sheaf_driver_process *process, int signal)
 bool sheaf_driver_is_gone(const struct sheaf_driver_process *process);
 /** Reap it and close what the host has of it. @how: receives how it ended, for people. The process is gone. */
 void sheaf_driver_reap(struct sheaf_driver_process *process, char *how, size_t size);
-/** Log what it printed, line by line, at most some KiB a call. */
-void sheaf_driver_read_log(const struct sheaf_driver_process *process);
+/** Log what it printed, line by line; what is more than some lines a second is read and dropped. */
+void sheaf_driver_read_log(struct sheaf_driver_process *process);
 
 #endif

@@ -58,7 +58,7 @@ bool sheaf_command_repeatable(const uint8_t cdb[16])
 static void end_aborted(struct sheaf_queue *queue, uint16_t slot)
 {
 	static const struct sheaf_sense sense = { .key = SHEAF_KEY_ABORTED_COMMAND,
-						.asc = SHEAF_ASC_COMMUNICATION_FAILURE };
+						  .asc = SHEAF_ASC_COMMUNICATION_FAILURE };
 
 	queue->result.service_response = SHEAF_TASK_COMPLETE;
 	queue->result.status = SHEAF_STATUS_CHECK_CONDITION;
@@ -91,11 +91,12 @@ static void take_from_dead(struct sheaf_queue *queue, uint16_t slot)
 		issue_again(queue, slot);
 		return;
 	}
-	sheaf_warning("controller %s: the task in slot %u (opcode %02x) ends with ABORTED COMMAND: %s",
-		      queue->host->options.ops->name, slot, state->opcode,
-		      state->reissues < SHEAF_REISSUES_MAX ?
-			      "it may have been done, and is not to be done twice" :
-			      "it was with every driver that died of late");
+	sheaf_warning(
+		"controller %s: the task in slot %u (opcode %02x) ends with ABORTED COMMAND: %s",
+		queue->host->options.ops->name, slot, state->opcode,
+		state->reissues < SHEAF_REISSUES_MAX
+			? "it may have been done, and is not to be done twice"
+			: "it was with every driver that died of late");
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_HOST);
 	end_aborted(queue, slot);
 }
@@ -167,15 +168,16 @@ void sheaf_queue_driver_gone(struct sheaf_queue *queue, const char *reason)
 	queue->recover.state = SHEAF_QUEUE_GONE;
 	reset_lanes(queue);
 	take_all_back(queue);
-	sheaf_debug("queue %u: the driver is gone (%s): %u tasks wait for the next one", queue->index,
-		    reason ? reason : "", queue->gathered_count);
+	sheaf_debug("queue %u: the driver is gone (%s): %u tasks wait for the next one",
+		    queue->index, reason ? reason : "", queue->gathered_count);
 }
 
 void sheaf_queue_driver_back(struct sheaf_queue *queue)
 {
 	struct sheaf_host *host = queue->host;
 
-	if (queue->recover.state == SHEAF_QUEUE_GONE || queue->recover.state == SHEAF_QUEUE_FAILED) {
+	if (queue->recover.state == SHEAF_QUEUE_GONE ||
+	    queue->recover.state == SHEAF_QUEUE_FAILED) {
 		for (uint32_t i = queue->first_slot; i < queue->first_slot + queue->slot_count; i++)
 			host->hba_ids[i] = host->next_hba_ids[i];
 		for (uint16_t i = 0; i < queue->gathered_count; i++) {
@@ -231,7 +233,8 @@ void sheaf_queue_expire_held(struct sheaf_queue *queue, uint64_t now_ns)
 		return;
 	ended = queue->gathered_count;
 	if (end_some(queue, now_ns, SHEAF_DELIVERY_TASK_TIMEOUT))
-		sheaf_warning("controller %s: tasks ended by their deadline while there was no driver; of %u",
+		sheaf_warning("controller %s: tasks ended by their deadline while there was no "
+			      "driver; of %u",
 			      queue->host->options.ops->name, ended);
 }
 

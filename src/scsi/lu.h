@@ -25,8 +25,8 @@ struct sheaf_lu_options {
 	/* VPD B0 MAXIMUM TRANSFER LENGTH; longer CDBs are refused */
 	uint64_t maximum_transfer_bytes;
 	bool read_only;	    /* write-protected: DATA PROTECT, WP in MODE SENSE */
-	bool written; /* somebody else may have written before: the first flush is never left out */
 	const char *serial; /* VPD 80 and 83; stable for an image */
+	bool written; /* somebody else may have written before: the first flush is never left out */
 };
 
 /**

@@ -21,7 +21,8 @@ static void listen_again(struct sheaf_bell *bell)
 /* The wake is all: the hooks look into their lanes in this turn. What is wrong with an eventfd is wrong for good. */
 static void rung(struct sheaf_op *op, int result)
 {
-	struct sheaf_bell *bell = (struct sheaf_bell *)((char *)op - offsetof(struct sheaf_bell, op));
+	struct sheaf_bell *bell =
+		(struct sheaf_bell *)((char *)op - offsetof(struct sheaf_bell, op));
 
 	if (result >= 0 || result == -EAGAIN || result == -EINTR)
 		listen_again(bell);

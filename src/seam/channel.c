@@ -37,10 +37,12 @@ static const struct call_row calls[SHEAF_CALLS] = {
 	[SHEAF_CALL_START_CONTROLLER] = { "start_controller", false },
 	[SHEAF_CALL_DOES_HBA_PERFORM_DEVICE_MANAGEMENT] = { "does_hba_perform_device_management",
 							    false },
-	[SHEAF_CALL_REPORT_HBA_HIGHEST_LOGICAL_UNIT_NUMBER] = {
-		"report_hba_highest_logical_unit_number", false },
-	[SHEAF_CALL_DOES_HBA_SUPPORT_SCSI_PARALLEL_FEATURE] = {
-		"does_hba_support_scsi_parallel_feature", false },
+	[SHEAF_CALL_REPORT_HBA_HIGHEST_LOGICAL_UNIT_NUMBER] = { "report_hba_highest_logical_unit_"
+								"number",
+								false },
+	[SHEAF_CALL_DOES_HBA_SUPPORT_SCSI_PARALLEL_FEATURE] = { "does_hba_support_scsi_parallel_"
+								"feature",
+								false },
 	[SHEAF_CALL_DOES_HBA_PERFORM_AUTO_SENSE] = { "does_hba_perform_auto_sense", false },
 	[SHEAF_CALL_DOES_HBA_SUPPORT_MULTI_PATHING] = { "does_hba_support_multi_pathing", false },
 	[SHEAF_CALL_INITIALIZE_TARGET_FOR_ID] = { "initialize_target_for_id", false },

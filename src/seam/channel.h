@@ -30,17 +30,17 @@
 /* What is in values[] (v0, v1, ...) and text[]: "->" of the request, "<-" of the answer. */
 enum sheaf_call {
 	SHEAF_CALL_NONE,
-	SHEAF_CALL_START,  /* -> v0 SHEAF_DRIVER_API, v1 slots, v2 images, v3 io back end; <- v0 api, text: name */
-	SHEAF_CALL_IMAGE,  /* -> fd; v0 index, v1 offset, v2 bytes, v3 block size, v4 SHEAF_IMAGE_*, v5 flush error; text: serial, path */
+	SHEAF_CALL_START, /* -> v0 SHEAF_DRIVER_API, v1 slots, v2 images, v3 io back end; <- v0 api, text: name */
+	SHEAF_CALL_IMAGE, /* -> fd; v0 index, v1 offset, v2 bytes, v3 block size, v4 SHEAF_IMAGE_*, v5 flush error; text: serial, path */
 	SHEAF_CALL_CREATE, /* struct sheaf_driver's create() */
 	SHEAF_CALL_INITIALIZE_CONTROLLER,
 	SHEAF_CALL_REPORT_INITIATOR_IDENTIFIER,	       /* <- v0 */
 	SHEAF_CALL_REPORT_HIGHEST_SUPPORTED_DEVICE_ID, /* <- v0 */
 	SHEAF_CALL_REPORT_MAXIMUM_TASK_COUNT,	       /* <- v0 */
 	SHEAF_CALL_REPORT_MAXIMUM_CONTEXT_COUNT,       /* <- v0 */
-	SHEAF_CALL_MAP_DATA_AREA,		       /* -> fd of the region; v0 slots, v1 lanes, v2 buffer bytes */
-	SHEAF_CALL_MAP_HBA_DATA,		       /* <- v0 id */
-	SHEAF_CALL_MAP_BUFFERS,			       /* -> v0 slots */
+	SHEAF_CALL_MAP_DATA_AREA, /* -> fd of the region; v0 slots, v1 lanes, v2 buffer bytes */
+	SHEAF_CALL_MAP_HBA_DATA,  /* <- v0 id */
+	SHEAF_CALL_MAP_BUFFERS,	  /* -> v0 slots */
 	SHEAF_CALL_START_CONTROLLER,
 	SHEAF_CALL_DOES_HBA_PERFORM_DEVICE_MANAGEMENT,	   /* <- v0 */
 	SHEAF_CALL_REPORT_HBA_HIGHEST_LOGICAL_UNIT_NUMBER, /* <- v0 */
@@ -48,10 +48,10 @@ enum sheaf_call {
 	SHEAF_CALL_DOES_HBA_PERFORM_AUTO_SENSE,		   /* <- v0 */
 	SHEAF_CALL_DOES_HBA_SUPPORT_MULTI_PATHING,	   /* <- v0 */
 	SHEAF_CALL_INITIALIZE_TARGET_FOR_ID,		   /* -> v0 */
-	SHEAF_CALL_QUEUE,  /* -> fd: the doorbell of its loop; v0 index, v1 first slot, v2 slots */
+	SHEAF_CALL_QUEUE, /* -> fd: the doorbell of its loop; v0 index, v1 first slot, v2 slots */
 	SHEAF_CALL_WORKER, /* -> fd: the doorbell that the host rings; v0 index, v1 bundled. create_context() */
-	SHEAF_CALL_RUN,	   /* -> v0 workers, v1 enum sheaf_sandbox: loops run from here on */
-	SHEAF_CALL_ABORT_TASK_REQUEST,	       /* -> v0 target, v1 LUN, v2 tag; <- v0 service response, as all that follow */
+	SHEAF_CALL_RUN, /* -> v0 workers, v1 enum sheaf_sandbox: loops run from here on */
+	SHEAF_CALL_ABORT_TASK_REQUEST, /* -> v0 target, v1 LUN, v2 tag; <- v0 service response, as all that follow */
 	SHEAF_CALL_ABORT_TASK_SET_REQUEST,
 	SHEAF_CALL_CLEAR_ACA_REQUEST,
 	SHEAF_CALL_CLEAR_TASK_SET_REQUEST,

@@ -334,6 +334,20 @@ START_TEST(synchronize_cache_flushes_only_what_was_written_since)
 }
 END_TEST
 
+START_TEST(first_flush_of_what_somebody_else_wrote_is_not_left_out)
+{
+	const struct sheaf_lu_options options = { .block_size = 512,
+						  .maximum_transfer_bytes = 65536,
+						  .serial = "x",
+						  .written = true };
+
+	sheaf_lu_free(f.lu);
+	ck_assert_int_eq(sheaf_lu_create(&f.fake->store, &options, &f.lu), 0);
+	ck_assert_uint_eq(flushes(), 1);
+	ck_assert_uint_eq(flushes(), 0);
+}
+END_TEST
+
 START_TEST(failed_flush_is_flushed_again)
 {
 	uint8_t block[512] = { 1 };
@@ -854,9 +868,9 @@ END_TEST
 
 START_TEST(bad_options_are_refused)
 {
-	struct sheaf_lu_options options = {
-		.block_size = 512, .maximum_transfer_bytes = 65536, .serial = "x"
-	};
+	struct sheaf_lu_options options = { .block_size = 512,
+					    .maximum_transfer_bytes = 65536,
+					    .serial = "x" };
 	struct sheaf_lu *lu = NULL;
 
 	options.block_size = 1024;
@@ -894,6 +908,7 @@ int main(void)
 	tcase_add_test(tc, fua_is_handed_to_the_store);
 	tcase_add_test(tc, fua_read_flushes_what_was_written_first);
 	tcase_add_test(tc, synchronize_cache_flushes_only_what_was_written_since);
+	tcase_add_test(tc, first_flush_of_what_somebody_else_wrote_is_not_left_out);
 	tcase_add_test(tc, failed_flush_is_flushed_again);
 	tcase_add_test(tc, flush_in_flight_does_not_answer_for_another);
 	tcase_add_test(tc, write_that_ends_during_a_flush_needs_another);
