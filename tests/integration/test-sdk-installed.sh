@@ -6,7 +6,7 @@
 requires_program make pkg-config
 ! is_sanitized || skip "a sanitizer's runtime is not linked by what pkg-config says"
 build=$(dirname "$SHEAF")
-[ -e "$build/Makefile" ] && [ -e "$build/libsheaf.so.0" ] || skip "$build is no build folder"
+requires "$build is no build folder" test -e "$build/Makefile" -a -e "$build/libsheaf.so.0"
 root=$tmp/root
 
 env -u MAKEFLAGS -u MAKELEVEL make -s -C "$build" install DESTDIR="$root" >"$tmp/log" 2>&1 || {
@@ -71,7 +71,8 @@ if command -v nm >/dev/null; then
 fi
 
 # Found by its name alone.
-LD_LIBRARY_PATH=$libdir timeout -k 5 20 "$program" mount --controller=no-such.so "$tmp" 2>"$tmp/err" && fail "mounted no driver"
+LD_LIBRARY_PATH=$libdir timeout -k 5 20 "$program" mount --controller=no-such.so "$tmp" 2>"$tmp/err" &&
+	fail "mounted no driver"
 grep -q "nor in .*/sheaf;" "$tmp/err" || fail "it does not say where drivers are: $(cat "$tmp/err")"
 for name in ramdisk single-task stripe slow forward; do
 	[ -n "$(find "$root" -path "*/sheaf/$name.so")" ] || fail "$name.so is not installed"
