@@ -31,6 +31,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct sheaf_context; /* the host's handle of one loop that runs this controller */
 struct sheaf_loop;    /* see src/loop/loop.h; opaque to drivers */
@@ -152,6 +153,7 @@ void sheaf_parallel_task_completion(struct sheaf_context *context, sheaf_action 
 /** sheaf_context_loop() - the loop that serves @context, for controllers that use src/loop */
 struct sheaf_loop *sheaf_context_loop(struct sheaf_context *context);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

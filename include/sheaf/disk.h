@@ -18,6 +18,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct sheaf_disk;
 
@@ -35,6 +36,7 @@ int sheaf_disk_create_over(const struct sheaf_medium media[], uint32_t medium_co
 /** After stop(); NULL is allowed. Returns NULL. */
 struct sheaf_disk *sheaf_disk_free(struct sheaf_disk *disk);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

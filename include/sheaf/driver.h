@@ -21,6 +21,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /** Of this header and controller.h; grows when a driver that was built before could no longer run. */
 #define SHEAF_DRIVER_API 1
@@ -83,6 +84,7 @@ void sheaf_driver_error(const char *format, ...) __attribute__((format(printf, 1
 	}
 const struct sheaf_driver *sheaf_driver_entry(void);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -26,6 +26,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct sheaf_loop;
 
@@ -79,6 +80,7 @@ void sheaf_loop_ready(struct sheaf_loop *loop, struct sheaf_op *op, int result);
 /** CLOCK_MONOTONIC in nanoseconds, read once a turn. */
 uint64_t sheaf_loop_now(const struct sheaf_loop *loop);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -29,6 +29,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum sheaf_store_op {
 	SHEAF_STORE_READ,
@@ -94,6 +95,7 @@ struct sheaf_medium {
  */
 void sheaf_store_io_done(struct sheaf_store_io *io, int result);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -21,6 +21,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct sheaf_target;
 
@@ -69,6 +70,7 @@ enum sheaf_service_response sheaf_target_logical_unit_reset(struct sheaf_target 
 							    uint64_t target_id, uint64_t lun);
 enum sheaf_service_response sheaf_target_reset(struct sheaf_target *target, uint64_t target_id);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -25,6 +25,7 @@ int sheaf_cmd_attach(int argc, char **argv);
 int sheaf_cmd_detach(int argc, char **argv);
 int sheaf_cmd_driver(int argc, char **argv);
 int sheaf_cmd_bench(int argc, char **argv); /* in src/bench */
+int sheaf_cmd_check(int argc, char **argv); /* in src/check */
 
 /** The exit code for an outcome of sheaf_options_parse() that is not SHEAF_OPTIONS_RUN. */
 static inline int sheaf_options_exit(int outcome)

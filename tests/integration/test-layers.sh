@@ -18,6 +18,7 @@ may() {
 	fuse) echo base loop seam host fuse ;;
 	cli) echo base loop seam host fuse store scsi controller driver cli ;;
 	bench) echo base loop seam host fuse store scsi controller driver cli bench ;;
+	check) echo base loop seam host fuse store scsi controller driver cli check ;;
 	*) echo "no such layer: $1" >&2; return 1 ;;
 	esac
 }

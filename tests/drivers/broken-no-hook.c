@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+/* broken-no-hook.c - its table has no stop() */
+#define STOP NULL
+#include "broken.h"

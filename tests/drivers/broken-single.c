@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+/* broken-single.c - completes twice in single-task mode */
+#define SINGLE_TWICE
+#include "broken.h"
