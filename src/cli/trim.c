@@ -31,7 +31,7 @@ static bool may_release(const struct sheaf_fuse_queue *fq, unsigned slot, bool s
 {
 	if (!sheaf_queue_owns(fq->queue, (uint16_t)slot))
 		return false;
-	switch (fq->queue->host->slot_states[slot].owner) {
+	switch ((enum sheaf_slot_owner)fq->queue->host->slot_states[slot].owner) {
 	case SHEAF_SLOT_FREE:
 		return true;
 	case SHEAF_SLOT_HOST:

@@ -420,7 +420,7 @@ static bool next_step(struct sheaf_queue *queue, uint16_t slot, uint64_t now_ns)
 	if (!queue->grace_ns)
 		return false;
 	look_at(queue, slot, &task, &target);
-	switch (state->step) {
+	switch ((enum sheaf_escalation_step)state->step) {
 	case SHEAF_STEP_NONE:
 		sheaf_count_add(&queue->stats.aborts, 1);
 		dump(queue, slot, now_ns, "it is aborted");
