@@ -347,11 +347,6 @@ static int check_driver(struct mount_args *args)
 		sheaf_error("--driver and --driver-socket: one or the other");
 		return -EINVAL;
 	}
-	if (serve->image_count == 0 && !args->driver_socket &&
-	    (!args->driver || strcmp(args->driver, "disk") == 0)) {
-		sheaf_error("IMAGE is missing; see: sheaf mount --help");
-		return -EINVAL;
-	}
 	if (args->driver) {
 		r = sheaf_driver_command_absolute(args->driver, &made);
 		if (r < 0)
@@ -402,6 +397,15 @@ static int set_up(struct mount_args *args, const struct sheaf_operands *operands
 	return r;
 }
 
+/* One word is the directory, where the driver needs no image. */
+static bool lacks_image(const struct mount_args *args, const struct sheaf_operands *operands)
+{
+	if (operands->count > 1 || args->driver_socket || (args->driver && strcmp(args->driver, "disk") != 0))
+		return false;
+	sheaf_error("DIR is missing; see: sheaf mount --help");
+	return true;
+}
+
 static void set_level(const struct mount_args *args)
 {
 	sheaf_log_set_level(args->debug || args->verbose > 1 ? SHEAF_LOG_DEBUG
@@ -441,6 +445,10 @@ int sheaf_cmd_mount(int argc, char **argv)
 
 	if (r != SHEAF_OPTIONS_RUN)
 		return sheaf_options_exit(r);
+	if (lacks_image(&args, &operands)) {
+		sheaf_options_free(&sheaf_mount_line, &args, &operands);
+		return SHEAF_EXIT_USAGE;
+	}
 	set_level(&args);
 	args.serve.ready_arg = &args;
 	r = check_operands(&args, &operands);

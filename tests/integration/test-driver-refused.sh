@@ -17,7 +17,7 @@ refused 1 "start failed: its process ended" "$SHEAF" mount --driver=/bin/true im
 refused 1 "start failed: no answer in time" "$SHEAF" mount --driver=./mute image mnt
 refused 1 "a quote that does not end" "$SHEAF" mount "--driver=./mute 'x" image mnt
 refused 1 "one or the other" "$SHEAF" mount --driver=disk --driver-socket=s image mnt
-refused 1 "IMAGE is missing" "$SHEAF" mount --driver=disk mnt
+refused 2 "DIR is missing" "$SHEAF" mount --driver=disk image
 refused 1 "no such user" "$SHEAF" mount --driver=disk --driver-user=nobody-of-that-name image mnt
 refused 2 "is started by sheaf mount" "$SHEAF" driver disk
 refused 2 "no such thing" "$SHEAF" driver stop mnt
