@@ -347,6 +347,11 @@ static int check_driver(struct mount_args *args)
 		sheaf_error("--driver and --driver-socket: one or the other");
 		return -EINVAL;
 	}
+	if (args->controller && (args->driver || args->driver_socket)) {
+		sheaf_error("--controller is for a driver in this process, %s for one in its own: one or the other",
+			    args->driver ? "--driver" : "--driver-socket");
+		return -EINVAL;
+	}
 	if (args->driver) {
 		r = sheaf_driver_command_absolute(args->driver, &made);
 		if (r < 0)

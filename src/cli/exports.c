@@ -17,6 +17,7 @@ static void (*const functions[])(void) __attribute__((used)) = {
 	KEEP(sheaf_parallel_task_completion),
 	KEEP(sheaf_context_loop),
 	KEEP(sheaf_driver_error),
+	KEEP(sheaf_driver_main),
 	KEEP(sheaf_loop_readv),
 	KEEP(sheaf_loop_writev),
 	KEEP(sheaf_loop_fsync),

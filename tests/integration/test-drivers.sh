@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The example drivers in the server: in each deployment they serve a disk that keeps what is written to it.
+# The example drivers, in the server and in a process of their own from the same source: in each deployment they serve a disk that
+# keeps what is written to it.
 # shellcheck source=tests/integration/functions.sh
 . "$(dirname "$0")/functions.sh"
 requires_fuse
@@ -26,11 +27,13 @@ serves() {
 	[ "$(stat_of "$tmp/mnt" 'sum(s["violations"].values())')" = 0 ] || fail "$name: breaks rules"
 }
 
-for deployment in fused 2; do
-	serves 67108864 ramdisk --workers=$deployment --controller="$examples/ramdisk.so"
+for deployment in fused 2 process; do
+	workers=--workers=$deployment kind=controller so=.so
+	[ $deployment != process ] || workers=--workers=2 kind=driver so=
+	serves 67108864 ramdisk "$workers" --$kind="$examples/ramdisk$so"
 	[ "$(stat_of "$tmp/mnt" 's["mode"]')" = bundled ] || fail "ramdisk: not in bundled mode"
 	umount_sheaf "$tmp/mnt"
-	serves 16777216 ramdisk --workers=$deployment --single --controller="$examples/ramdisk.so size=16M"
+	serves 16777216 ramdisk "$workers" --single --$kind="$examples/ramdisk$so size=16M"
 	[ "$(stat_of "$tmp/mnt" 's["mode"]')" = single ] || fail "ramdisk: not in single-task mode"
 	umount_sheaf "$tmp/mnt"
 
@@ -38,26 +41,38 @@ for deployment in fused 2; do
 	make_image "$tmp/a" 20M
 	make_image "$tmp/b" 21M
 	make_image "$tmp/c" 33M
-	serves $((3 * (20 << 20))) stripe --workers=$deployment --controller="$examples/stripe.so chunk=16K" "$tmp/a" "$tmp/b" "$tmp/c"
+	serves $((3 * (20 << 20))) stripe "$workers" --$kind="$examples/stripe$so chunk=16K" "$tmp/a" "$tmp/b" "$tmp/c"
 	md5sum <"$tmp/mnt/disk" >"$tmp/sum"
 	mkdir -p "$tmp/other"
 	refused 1 "in use|served already|lock" "$SHEAF" mount "$tmp/b" "$tmp/other"
 	umount_sheaf "$tmp/mnt"
-	mount_sheaf --controller="$examples/stripe.so chunk=16K" "$tmp/a" "$tmp/b" "$tmp/c" "$tmp/mnt"
+	mount_sheaf --$kind="$examples/stripe$so chunk=16K" "$tmp/a" "$tmp/b" "$tmp/c" "$tmp/mnt"
 	md5sum <"$tmp/mnt/disk" | cmp - "$tmp/sum" || fail "stripe: other data after a mount"
 	umount_sheaf "$tmp/mnt"
 	# Chunk 4 is the second of image b.
 	dd if="$tmp/b" bs=16K skip=1 count=1 status=none >"$tmp/chunk"
-	mount_sheaf --controller="$examples/stripe.so chunk=16K" "$tmp/a" "$tmp/b" "$tmp/c" "$tmp/mnt"
+	mount_sheaf --$kind="$examples/stripe$so chunk=16K" "$tmp/a" "$tmp/b" "$tmp/c" "$tmp/mnt"
 	dd if="$tmp/mnt/disk" bs=16K skip=4 count=1 status=none | cmp - "$tmp/chunk" || fail "stripe: chunk 4 is not where it belongs"
 	umount_sheaf "$tmp/mnt"
 	rm "$tmp/a" "$tmp/b" "$tmp/c"
 
 	make_image "$tmp/image" 24M
-	serves 25165824 slow --workers=$deployment --controller="$examples/slow.so latency=lognormal:100us,0.5 seed=2" "$tmp/image"
+	serves 25165824 slow "$workers" --$kind="$examples/slow$so latency=lognormal:100us,0.5 seed=2" "$tmp/image"
 	umount_sheaf "$tmp/mnt"
 	rm "$tmp/image"
 done
+
+# In a process of its own: with one context, one worker; and it may die.
+make_image "$tmp/image" 24M
+serves 25165824 single-task --driver="$examples/single-task" "$tmp/image"
+[ "$(stat_of "$tmp/mnt" 's["deployment"], s["mode"], s["workers"]')" = "('process', 'single', 1)" ] ||
+	fail "single-task: $(stat_of "$tmp/mnt" 's["deployment"], s["mode"], s["workers"]')"
+md5sum <"$tmp/mnt/disk" >"$tmp/sum"
+kill -KILL "$(stat_of "$tmp/mnt" 's["driver"]["pid"]')"
+md5sum <"$tmp/mnt/disk" | cmp - "$tmp/sum" || fail "single-task: other data after its death"
+restarted() { [ "$(stat_of "$tmp/mnt" 's["driver"]["restarts"]')" = 1 ]; }
+wait_until 10 restarted || fail "single-task: not started again"
+umount_sheaf "$tmp/mnt"
 
 # One context, so one loop, without being told to; or as many as ask, which push to one worker.
 make_image "$tmp/image" 24M

@@ -355,12 +355,11 @@ START_TEST(deadlines_go_on_while_there_is_no_driver)
 	sheaf_queue_expire(queue, now + TIMEOUT_MS * MS / 2);
 	ck_assert_uint_eq(client.count, 0);
 	sheaf_queue_expire(queue, now + TIMEOUT_MS * MS);
-	ck_assert_uint_eq(client.count,
-			  1); /* the first; the second began to wait half a second ago */
-	ck_assert_uint_eq(client.results[0].status, SHEAF_DELIVERY_TASK_TIMEOUT);
-	ck_assert(!client.results[0].quarantined);
-	sheaf_queue_expire(queue, now + 2 * TIMEOUT_MS * MS);
-	ck_assert_uint_eq(client.count, 2);
+	ck_assert_uint_eq(client.count, 2); /* the second's began when it was started, not when it was looked at */
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_uint_eq(client.results[i].status, SHEAF_DELIVERY_TASK_TIMEOUT);
+		ck_assert(!client.results[i].quarantined);
+	}
 	close_queue();
 }
 END_TEST
