@@ -295,7 +295,8 @@ static int on_ready(void *arg)
 /* A driver may need no image; all else does. Exit code, 0: go on. */
 static int check_operands(const struct mount_args *args, const struct sheaf_operands *operands)
 {
-	if (args->controller || args->driver || args->driver_socket || operands->count > 1)
+	if (args->controller || args->driver_socket || operands->count > 1 ||
+	    (args->driver && strcmp(args->driver, "disk") != 0))
 		return SHEAF_EXIT_OK;
 	sheaf_error("IMAGE or DIR is missing; see: sheaf mount --help");
 	return SHEAF_EXIT_USAGE;
@@ -402,15 +403,6 @@ static int set_up(struct mount_args *args, const struct sheaf_operands *operands
 	return r;
 }
 
-/* One word is the directory, where the driver needs no image. */
-static bool lacks_image(const struct mount_args *args, const struct sheaf_operands *operands)
-{
-	if (operands->count > 1 || args->driver_socket || (args->driver && strcmp(args->driver, "disk") != 0))
-		return false;
-	sheaf_error("DIR is missing; see: sheaf mount --help");
-	return true;
-}
-
 static void set_level(const struct mount_args *args)
 {
 	sheaf_log_set_level(args->debug || args->verbose > 1 ? SHEAF_LOG_DEBUG
@@ -450,10 +442,6 @@ int sheaf_cmd_mount(int argc, char **argv)
 
 	if (r != SHEAF_OPTIONS_RUN)
 		return sheaf_options_exit(r);
-	if (lacks_image(&args, &operands)) {
-		sheaf_options_free(&sheaf_mount_line, &args, &operands);
-		return SHEAF_EXIT_USAGE;
-	}
 	set_level(&args);
 	args.serve.ready_arg = &args;
 	r = check_operands(&args, &operands);

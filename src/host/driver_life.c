@@ -484,6 +484,7 @@ static void replace(struct sheaf_life *life, const char *why)
 			break;
 		if (!put_down(life, how, sizeof(how)))
 			return;
+		tell_queues(life, SHEAF_QUEUE_EVENT_GONE, how);
 		fall_back(life);
 		life->fruitless++;
 		why = NULL;

@@ -161,8 +161,10 @@ void sheaf_queue_hold(struct sheaf_queue *queue)
 
 void sheaf_queue_driver_gone(struct sheaf_queue *queue, const char *reason)
 {
-	if (queue->recover.state == SHEAF_QUEUE_GONE || queue->recover.state == SHEAF_QUEUE_FAILED)
+	if (queue->recover.state == SHEAF_QUEUE_GONE || queue->recover.state == SHEAF_QUEUE_FAILED) {
+		reset_lanes(queue); /* one that was never announced may have written there */
 		return;
+	}
 	sheaf_queue_hold(queue); /* an end may start the next task at once, which is not to be handed over */
 	sheaf_queue_poll(queue); /* (2) */
 	queue->recover.state = SHEAF_QUEUE_GONE;

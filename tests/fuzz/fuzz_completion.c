@@ -65,6 +65,7 @@ static struct harness *open_harness(unsigned way)
 		.bundle_max = SHEAF_BUNDLE_MAX,
 		.single_mode = way & 2,
 		.timeout_ms = 1000,
+		.may_lose_driver = true,
 	};
 
 	fake_init(&fakes[way]);
@@ -74,6 +75,9 @@ static struct harness *open_harness(unsigned way)
 	sheaf_log_set_level(SHEAF_LOG_ERROR);
 	h->client.ended = ended;
 	h->queue = h->host->queues[0];
+	for (uint32_t i = 0; i < SLOTS; i++)
+		h->host->next_hba_ids[i] = h->host->hba_ids[i]; /* a new driver gives the same */
+	sheaf_queue_set_running(h->queue, true);
 	sheaf_queue_attach(h->queue, h->loop, &h->client, &port);
 	if (way & 1)
 		sheaf_queue_attach_worker(h->queue, 0, sheaf_loop_doorbell_fd(h->loop));

@@ -18,6 +18,8 @@ pc=$(find "$root" -name sheaf.pc)
 export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
 read -ra flags <<<"$(pkg-config --cflags sheaf)"
 read -ra libs <<<"$(pkg-config --libs sheaf)"
+# All that the library needs itself, without the library.
+read -ra private <<<"$(pkg-config --static --libs sheaf | sed 's/-lsheaf//')"
 libdir=${pc%/pkgconfig/*}
 example=$(find "$root" -name ramdisk.c)
 [ -n "$example" ] || fail "the examples' sources are not installed"
@@ -62,7 +64,7 @@ int main(void)
 END
 "${CC:-cc}" -std=c11 -Wall -Wextra -Werror "${flags[@]}" "$tmp/user.c" "${libs[@]}" -o "$tmp/shared"
 [ "$(LD_LIBRARY_PATH=$libdir "$tmp/shared")" = works ] || fail "a program with libsheaf.so"
-"${CC:-cc}" -std=c11 -Wall -Wextra -Werror "${flags[@]}" "$tmp/user.c" "$libdir/libsheaf.a" -luring -lm -pthread -o "$tmp/static"
+"${CC:-cc}" -std=c11 -Wall -Wextra -Werror "${flags[@]}" "$tmp/user.c" "$libdir/libsheaf.a" "${private[@]}" -o "$tmp/static"
 [ "$("$tmp/static")" = works ] || fail "a program with libsheaf.a"
 if command -v nm >/dev/null; then
 	nm --defined-only -g "$libdir/libsheaf.a" | sed -n 's/.* [A-Z] //p' | sort -u >"$tmp/static.names"

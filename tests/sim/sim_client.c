@@ -8,6 +8,7 @@
 #include <sheaf/scsi.h>
 
 #include "base/bits.h"
+#include "host/recover.h"
 #include "scsi/sense.h"
 
 #define RETRIES_MAX 3
@@ -295,7 +296,7 @@ static void check_result(struct sim_client *client, uint16_t slot, struct sim_ta
 	}
 	sim_check(w, !result->quarantined, "task %" PRIu64 " is in quarantine without a timeout", t->number);
 	if (is_aborted_command(result) && t->gone != client->gone) {
-		sim_check(w, !sim_repeats(t->command.kind),
+		sim_check(w, !sim_repeats(t->command.kind) || w->host->slot_states[slot].reissues == SHEAF_REISSUES_MAX,
 			  "task %" PRIu64 " (%s) may be sent again, and ended as its driver died", t->number,
 			  sim_kind_names[t->command.kind]);
 		sim_count(w, SIM_ABORTED_BY_DEATH);
