@@ -28,12 +28,18 @@ static const struct {
 	{ "READ CAPACITY (10)", "25..................", 10, 0 },
 	{ "READ (10)", "28..LLLLLLLL..CCCC..", 10, 0x18 },
 	{ "WRITE (10)", "2a..LLLLLLLL..CCCC..", 10, 0x18 },
+	{ "WRITE AND VERIFY (10)", "2e..LLLLLLLL..CCCC..", 10, 0x12 },
+	{ "VERIFY (10)", "2f..LLLLLLLL..CCCC..", 10, 0x16 },
+	{ "PRE-FETCH (10)", "34..LLLLLLLL..CCCC..", 10, 0x02 },
 	{ "SYNCHRONIZE CACHE (10)", "35..LLLLLLLL..CCCC..", 10, 0x02 },
 	{ "WRITE SAME (10)", "41..LLLLLLLL..CCCC..", 10, 0x08 },
 	{ "UNMAP", "42............CCCC..", 10, 0 },
 	{ "MODE SENSE (10)", "5a..uuuu......CCCC..", 10, 0x18 },
 	{ "READ (16)", "88..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x18 },
 	{ "WRITE (16)", "8a..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x18 },
+	{ "WRITE AND VERIFY (16)", "8e..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x12 },
+	{ "VERIFY (16)", "8f..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x16 },
+	{ "PRE-FETCH (16)", "90..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x02 },
 	{ "SYNCHRONIZE CACHE (16)", "91..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x02 },
 	{ "WRITE SAME (16)", "93..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x09 },
 	{ "READ CAPACITY (16)", "9e..................CCCCCCCC....", 16, 0x10 },
@@ -41,6 +47,8 @@ static const struct {
 	{ "REPORT LUNS", "a0..uu......CCCCCCCC....", 12, 0 },
 	{ "READ (12)", "a8..LLLLLLLLCCCCCCCC....", 12, 0x18 },
 	{ "WRITE (12)", "aa..LLLLLLLLCCCCCCCC....", 12, 0x18 },
+	{ "WRITE AND VERIFY (12)", "ae..LLLLLLLLCCCCCCCC....", 12, 0x12 },
+	{ "VERIFY (12)", "af..LLLLLLLLCCCCCCCC....", 12, 0x16 },
 };
 /* clang-format on */
 #define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
