@@ -111,6 +111,8 @@ void sheaf_lu_request_sense(struct sheaf_lu_task *lt);
 void sheaf_lu_report_luns(struct sheaf_lu_task *lt);
 void sheaf_lu_read_capacity_10(struct sheaf_lu_task *lt);
 void sheaf_lu_read_capacity_16(struct sheaf_lu_task *lt);
+void sheaf_lu_report_supported_opcodes(struct sheaf_lu_task *lt); /* supported.c */
+void sheaf_lu_report_supported_tmfs(struct sheaf_lu_task *lt);
 void sheaf_lu_inquiry(struct sheaf_lu_task *lt);    /* inquiry.c */
 void sheaf_lu_mode_sense(struct sheaf_lu_task *lt); /* mode.c */
 void sheaf_lu_read(struct sheaf_lu_task *lt);	    /* block.c */

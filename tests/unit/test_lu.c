@@ -60,6 +60,7 @@ static const struct row rows[] = {
 
 	{ "read 10, one block", { 0x28, 0, 0, 0, 0, 1, 0, 0, 1 }, 10, FROM, 512, 0, -1, 512 },
 	{ "read 10, DPO and FUA", { 0x28, 0x18, 0, 0, 0, 1, 0, 0, 1 }, 10, FROM, 512, 0, -1, 512 },
+	{ "read 10, FUA_NV", { 0x28, 0x02, 0, 0, 0, 1, 0, 0, 1 }, 10, FROM, 512, 0, -1, 512 },
 	{ "read 10, no blocks", { 0x28, 0, 0, 0, 0, 1 }, 10, NONE, 0, 0, -1, 0 },
 	{ "read 10, no blocks at the end", { 0x28, 0, 0, 0, 8, 0 }, 10, NONE, 0, 0, -1, 0 },
 	{ "read 10, no blocks past the end", { 0x28, 0, 0, 0, 8, 1 }, 10, NONE, 0, OUT_OF_RANGE, -1, 0 },
@@ -181,6 +182,20 @@ static const struct row rows[] = {
 	{ "report luns", { 0xa0, [9] = 16 }, 12, FROM, 16, 0, -1, 16 },
 	{ "report luns, well known", { 0xa0, 0, 1, [9] = 16 }, 12, FROM, 16, 0, -1, 8 },
 	{ "report luns, all", { 0xa0, 0, 2, [9] = 16 }, 12, FROM, 16, 0, -1, 16 },
+	{ "supported opcodes, reserved option", { 0xa3, 0x0c, 4, [9] = 255 }, 12, FROM, 255, ILLEGAL_FIELD, 2 << 4 | 2, 0 },
+	{ "supported opcodes, opcode with service actions", { 0xa3, 0x0c, 1, 0x9e, [9] = 255 }, 12, FROM, 255,
+	  ILLEGAL_FIELD, 3 << 4 | 7, 0 },
+	{ "supported opcodes, opcode without", { 0xa3, 0x0c, 2, 0x28, [9] = 255 }, 12, FROM, 255, ILLEGAL_FIELD, 3 << 4 | 7, 0 },
+	{ "supported opcodes, opcode without and an action", { 0xa3, 0x0c, 2, 0x28, 0, 1, [9] = 255 }, 12, FROM, 255,
+	  ILLEGAL_FIELD, 3 << 4 | 7, 0 },
+	{ "supported opcodes, unknown opcode", { 0xa3, 0x0c, 1, 0xc1, [9] = 255 }, 12, FROM, 255, 0, -1, 4 },
+	{ "supported opcodes, unknown opcode, timeouts", { 0xa3, 0x0c, 0x81, 0xc1, [9] = 255 }, 12, FROM, 255, 0, -1, 4 },
+	{ "supported opcodes, read 10", { 0xa3, 0x0c, 3, 0x28, [9] = 255 }, 12, FROM, 255, 0, -1, 14 },
+	{ "supported opcodes, cut", { 0xa3, 0x0c, [9] = 6 }, 12, FROM, 255, 0, -1, 6 },
+	{ "supported TMFs", { 0xa3, 0x0d, [9] = 4 }, 12, FROM, 255, 0, -1, 4 },
+	{ "supported TMFs, REPD", { 0xa3, 0x0d, 0x80, [9] = 255 }, 12, FROM, 255, 0, -1, 16 },
+	{ "supported TMFs, no room", { 0xa3, 0x0d, [9] = 3 }, 12, FROM, 255, ILLEGAL_FIELD, 6 << 4 | 7, 0 },
+
 	{ "report luns, unknown select", { 0xa0, 0, 3, [9] = 16 }, 12, FROM, 16, ILLEGAL_FIELD, 2 << 4 | 7, 0 },
 };
 /* clang-format on */
@@ -651,6 +666,78 @@ START_TEST(absent_lun_answers_as_spc_4_says)
 }
 END_TEST
 
+/* REPORT SUPPORTED OPERATION CODES */
+
+static void run_supported(uint8_t option, uint8_t opcode, uint8_t action)
+{
+	uint8_t cdb[12] = { 0xa3, 0x0c, option, opcode, 0, action, [8] = 8 };
+
+	fixture_run(&f, cdb, 12, FROM, NULL, 2048);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+}
+
+START_TEST(supported_opcodes_are_the_rows_of_the_table)
+{
+	static const uint8_t descriptor[] = { 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+	bool timeouts = _i;
+	unsigned size = timeouts ? 20 : 8, n = 0;
+
+	run_supported(timeouts ? 0x80 : 0, 0, 0);
+	while (sheaf_cdb_row(n)) {
+		const struct sheaf_cdb_command *command = sheaf_cdb_row(n);
+		const uint8_t *d = f.data + 4 + size * n++;
+		bool service = command->opcode == 0x9e || command->opcode == 0xa3;
+
+		ck_assert_uint_eq(d[0], command->opcode);
+		ck_assert_uint_eq(sheaf_get_be16(d + 2), command->service_action);
+		ck_assert_uint_eq(d[1] | d[4], 0);
+		ck_assert_uint_eq(d[5], (unsigned)service | (timeouts ? 2 : 0));
+		ck_assert_uint_eq(sheaf_get_be16(d + 6), command->length);
+		if (timeouts)
+			ck_assert_mem_eq(d + 8, descriptor, 12);
+	}
+	ck_assert_uint_eq(sheaf_get_be32(f.data), size * n);
+	ck_assert_uint_eq(f.response.bytes_transferred, 4 + size * n);
+}
+END_TEST
+
+START_TEST(one_supported_opcode_has_its_usage_data)
+{
+	static const uint8_t read_10[] = { 0, 3, 0, 10, 0x28, 0x1a, 255, 255, 255, 255, 0, 255, 255, 0 };
+	static const uint8_t lba_status[] = { 0,   0x83, 0,   16,  0x9e, 0x12, 255, 255, 255, 255, 255,
+					      255, 255, 255, 255, 255,	255,  255, 0,	0,   0,	  10,
+					      0,   0,	 0,   0,   0,	 0,    0,   0,	 0,   0 };
+
+	for (uint8_t option = 1; option <= 3; option += 2) {
+		run_supported(option, 0x28, 0);
+		ck_assert_uint_eq(f.response.bytes_transferred, sizeof(read_10));
+		ck_assert_mem_eq(f.data, read_10, sizeof(read_10));
+	}
+	for (uint8_t option = 2; option <= 3; option++) {
+		run_supported(0x80 | option, 0x9e, 0x12);
+		ck_assert_uint_eq(f.response.bytes_transferred, sizeof(lba_status));
+		ck_assert_mem_eq(f.data, lba_status, sizeof(lba_status));
+		run_supported(option, 0x9e, 0x13);
+		ck_assert_uint_eq(f.response.bytes_transferred, 4);
+		ck_assert_uint_eq(f.data[1], 1);
+	}
+	run_supported(3, 0x28, 1); /* READ (10) has no service actions */
+	ck_assert_uint_eq(f.data[1], 1);
+	run_supported(1, 0x28, 1); /* not looked at */
+	ck_assert_uint_eq(f.data[1], 3);
+}
+END_TEST
+
+START_TEST(supported_tmfs_are_those_that_the_target_does)
+{
+	static const uint8_t cdb[12] = { 0xa3, 0x0d, 0x80, [9] = 16 };
+	static const uint8_t data[16] = { 0xda, 0, 0, 12 };
+
+	fixture_run(&f, cdb, 12, FROM, NULL, 16);
+	ck_assert_mem_eq(f.data, data, sizeof(data));
+}
+END_TEST
+
 /* UNMAP */
 
 struct unmap_list {
@@ -1030,6 +1117,9 @@ int main(void)
 	tcase_add_test(tc, request_sense_takes_the_unit_attention_as_data);
 	tcase_add_test(tc, no_unit_attention_at_the_start);
 	tcase_add_test(tc, absent_lun_answers_as_spc_4_says);
+	tcase_add_loop_test(tc, supported_opcodes_are_the_rows_of_the_table, 0, 2);
+	tcase_add_test(tc, one_supported_opcode_has_its_usage_data);
+	tcase_add_test(tc, supported_tmfs_are_those_that_the_target_does);
 	tcase_add_test(tc, unmap_runs_its_descriptors_one_after_another);
 	tcase_add_test(tc, bad_unmap_list_changes_nothing);
 	tcase_add_test(tc, unmap_limits_are_those_of_block_limits);
