@@ -96,7 +96,7 @@ enum sheaf_cdb_field {
 	SHEAF_CDB_MODE_SENSE_PAGE = 2,		 /* bits 7..6: PC */
 	SHEAF_CDB_MODE_SENSE_SUBPAGE = 3,
 	SHEAF_CDB_REPORT_LUNS_SELECT = 2,
-	SHEAF_CDB_RSOC_OPTIONS = 2,		 /* bit 7: RCTD; bits 2..0: REPORTING OPTIONS */
+	SHEAF_CDB_RSOC_OPTIONS = 2, /* bit 7: RCTD; bits 2..0: REPORTING OPTIONS */
 	SHEAF_CDB_RSOC_OPCODE = 3,
 	SHEAF_CDB_RSOC_SERVICE_ACTION = 4, /* 2 bytes */
 	SHEAF_CDB_RSTMF_REPD = 2,	   /* bit 7 */
@@ -108,11 +108,12 @@ enum sheaf_cdb_bit {
 		0xe0, /* RDPROTECT, WRPROTECT; READ and WRITE(10/12/16), WRITE SAME */
 	SHEAF_CDB_RW_DPO = 0x10,
 	SHEAF_CDB_RW_FUA = 0x08,
-	SHEAF_CDB_RW_FUA_NV = 0x02, /* SBC-3; obsolete since, and ignored */
+	SHEAF_CDB_RW_FUA_NV = 0x02,  /* SBC-3; obsolete since, and ignored */
 	SHEAF_CDB_SYNC_IMMED = 0x02, /* SYNCHRONIZE CACHE */
 	SHEAF_CDB_PRE_FETCH_IMMED = 0x02,
 	SHEAF_CDB_BYTCHK_MASK = 0x06, /* VERIFY */
-	SHEAF_CDB_BYTCHK_DATA = 0x02, /* 01b: compare with as many blocks of data; also WRITE AND VERIFY */
+	SHEAF_CDB_BYTCHK_DATA =
+		0x02, /* 01b: compare with as many blocks of data; also WRITE AND VERIFY */
 	SHEAF_CDB_BYTCHK_BLOCK = 0x06, /* 11b: compare each with one block of data */
 	SHEAF_CDB_WRITE_SAME_ANCHOR = 0x10,
 	SHEAF_CDB_WRITE_SAME_UNMAP = 0x08,
@@ -348,7 +349,7 @@ enum sheaf_rstmf {
 	SHEAF_RSTMF_LENGTH = 4,
 	SHEAF_RSTMF_EXTENDED_LENGTH = 16, /* with REPD */
 	SHEAF_RSTMF_REPD = 0x80,
-	SHEAF_RSTMF_ATS = 0x80, /* byte 0: ABORT TASK */
+	SHEAF_RSTMF_ATS = 0x80,	 /* byte 0: ABORT TASK */
 	SHEAF_RSTMF_ATSS = 0x40, /* ABORT TASK SET */
 	SHEAF_RSTMF_CTSS = 0x10, /* CLEAR TASK SET */
 	SHEAF_RSTMF_LURS = 0x08, /* LOGICAL UNIT RESET */

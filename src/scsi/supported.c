@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * supported.c - REPORT SUPPORTED OPERATION CODES and REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS (SPC-4)
+ * supported.c - REPORT SUPPORTED OPERATION CODES, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS (SPC-4)
  *
- * The first answers from the table that dispatches commands (cdb.c), so that it cannot say anything else than what is done.
+ * The first answers from the table that dispatches commands (cdb.c), so that it cannot say
+ * anything else than what is done.
  */
 #include <string.h>
 
@@ -67,8 +68,8 @@ static void report_one(struct sheaf_lu_task *lt, const struct sheaf_cdb_command 
 }
 
 /*
- * The row of @opcode and @action, which is 0 where there are none. *ret_known: the opcode has rows; *ret_service: told apart by
- * service action.
+ * The row of @opcode and @action, which is 0 where there are none. *ret_known: the opcode has rows;
+ * *ret_service: told apart by service action.
  */
 static const struct sheaf_cdb_command *find(uint8_t opcode, uint16_t action, bool *ret_known,
 					    bool *ret_service)

@@ -2,8 +2,9 @@
 /**
  * verify.c - VERIFY and WRITE AND VERIFY (SBC-4)
  *
- * What was written goes to the medium first. Then the blocks are read, piece by piece, into a buffer of the task's own and
- * compared with the task's data as BYTCHK says; without comparison it is enough that they can be read.
+ * What was written goes to the medium first. Then the blocks are read, piece by piece, into a
+ * buffer of the task's own and compared with the task's data as BYTCHK says; without comparison it
+ * is enough that they can be read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +93,8 @@ void sheaf_lu_verify(struct sheaf_lu_task *lt)
 {
 	const struct sheaf_lu *lu = lt->lu;
 	bool compares = bytchk(lt) == SHEAF_CDB_BYTCHK_DATA;
-	uint64_t most = compares ? lu->maximum_transfer_blocks :
-				   SHEAF_LU_VERIFY_BYTES_MAX / lu->block_size;
+	uint64_t most =
+		compares ? lu->maximum_transfer_blocks : SHEAF_LU_VERIFY_BYTES_MAX / lu->block_size;
 
 	if (bytchk(lt) && !compares && bytchk(lt) != SHEAF_CDB_BYTCHK_BLOCK) {
 		sheaf_lu_end_bad_field(lt, 1, 2);

@@ -130,8 +130,8 @@ START_TEST(every_bit_is_allowed_or_refused_as_laid_out)
 	sheaf_cdb_find(cdb, rows[_i].size, &command, &byte, &bit);
 	for (unsigned b = 1; b < rows[_i].size; b++) {
 		for (int k = 0; k < 8; k++) {
-			bool allowed =
-				b == 1 ? rows[_i].byte_1 >> k & 1 : may_be_set(rows[_i].layout[2 * b], k);
+			bool allowed = b == 1 ? rows[_i].byte_1 >> k & 1
+					      : may_be_set(rows[_i].layout[2 * b], k);
 			uint8_t was = cdb[b];
 			if (has_service_actions(cdb[0]) && b == 1 && k < 5)
 				continue; /* another service action */

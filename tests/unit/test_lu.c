@@ -703,10 +703,12 @@ END_TEST
 
 START_TEST(one_supported_opcode_has_its_usage_data)
 {
-	static const uint8_t read_10[] = { 0, 3, 0, 10, 0x28, 0x1a, 255, 255, 255, 255, 0, 255, 255, 0 };
-	static const uint8_t lba_status[] = { 0,   0x83, 0,   16,  0x9e, 0x12, 255, 255, 255, 255, 255,
-					      255, 255, 255, 255, 255,	255,  255, 0,	0,   0,	  10,
-					      0,   0,	 0,   0,   0,	 0,    0,   0,	 0,   0 };
+	static const uint8_t read_10[] = { 0,	3,   0,	  10, 0x28, 0x1a, 255,
+					   255, 255, 255, 0,  255,  255,  0 };
+	static const uint8_t lba_status[] = { 0,   0x83, 0,   16,  0x9e, 0x12, 255, 255,
+					      255, 255,	 255, 255, 255,	 255,  255, 255,
+					      255, 255,	 0,   0,   0,	 10,   0,   0,
+					      0,   0,	 0,   0,   0,	 0,    0,   0 };
 
 	for (uint8_t option = 1; option <= 3; option += 2) {
 		run_supported(option, 0x28, 0);
