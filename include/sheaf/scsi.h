@@ -27,24 +27,39 @@ enum sheaf_scsi_opcode {
 	SHEAF_SCSI_READ_CAPACITY_10 = 0x25,	/* SBC-4 */
 	SHEAF_SCSI_READ_10 = 0x28,		/* SBC-4 */
 	SHEAF_SCSI_WRITE_10 = 0x2a,		/* SBC-4 */
+	SHEAF_SCSI_WRITE_AND_VERIFY_10 = 0x2e,	/* SBC-4 */
+	SHEAF_SCSI_VERIFY_10 = 0x2f,		/* SBC-4 */
+	SHEAF_SCSI_PRE_FETCH_10 = 0x34,		/* SBC-4 */
 	SHEAF_SCSI_SYNCHRONIZE_CACHE_10 = 0x35, /* SBC-4 */
 	SHEAF_SCSI_WRITE_SAME_10 = 0x41,	/* SBC-4 */
 	SHEAF_SCSI_UNMAP = 0x42,		/* SBC-4 */
 	SHEAF_SCSI_MODE_SENSE_10 = 0x5a,	/* SPC-4 */
 	SHEAF_SCSI_READ_16 = 0x88,		/* SBC-4 */
 	SHEAF_SCSI_WRITE_16 = 0x8a,		/* SBC-4 */
+	SHEAF_SCSI_WRITE_AND_VERIFY_16 = 0x8e,	/* SBC-4 */
+	SHEAF_SCSI_VERIFY_16 = 0x8f,		/* SBC-4 */
+	SHEAF_SCSI_PRE_FETCH_16 = 0x90,		/* SBC-4 */
 	SHEAF_SCSI_SYNCHRONIZE_CACHE_16 = 0x91, /* SBC-4 */
 	SHEAF_SCSI_WRITE_SAME_16 = 0x93,	/* SBC-4 */
 	SHEAF_SCSI_SERVICE_ACTION_IN_16 = 0x9e, /* SPC-4 */
 	SHEAF_SCSI_REPORT_LUNS = 0xa0,		/* SPC-4 */
+	SHEAF_SCSI_MAINTENANCE_IN = 0xa3,	/* SPC-4 */
 	SHEAF_SCSI_READ_12 = 0xa8,		/* SBC-4 */
 	SHEAF_SCSI_WRITE_12 = 0xaa,		/* SBC-4 */
+	SHEAF_SCSI_WRITE_AND_VERIFY_12 = 0xae,	/* SBC-4 */
+	SHEAF_SCSI_VERIFY_12 = 0xaf,		/* SBC-4 */
 };
 
 /** Service actions of SERVICE ACTION IN(16), byte 1 bits 4..0. */
 enum sheaf_scsi_service_action_in_16 {
 	SHEAF_SCSI_SA_READ_CAPACITY_16 = 0x10, /* SBC-4 */
 	SHEAF_SCSI_SA_GET_LBA_STATUS = 0x12,   /* SBC-4 */
+};
+
+/** Service actions of MAINTENANCE IN, byte 1 bits 4..0. */
+enum sheaf_scsi_service_action_maintenance_in {
+	SHEAF_SCSI_SA_REPORT_SUPPORTED_OPCODES = 0x0c, /* SPC-4 section 6.35 */
+	SHEAF_SCSI_SA_REPORT_SUPPORTED_TMFS = 0x0d,    /* SPC-4 section 6.36 */
 };
 
 /** Fields of CDBs, SPC-4 section 4.2.2 (typical CDBs) and the commands' own sections. */
@@ -81,6 +96,10 @@ enum sheaf_cdb_field {
 	SHEAF_CDB_MODE_SENSE_PAGE = 2,		 /* bits 7..6: PC */
 	SHEAF_CDB_MODE_SENSE_SUBPAGE = 3,
 	SHEAF_CDB_REPORT_LUNS_SELECT = 2,
+	SHEAF_CDB_RSOC_OPTIONS = 2, /* bit 7: RCTD; bits 2..0: REPORTING OPTIONS */
+	SHEAF_CDB_RSOC_OPCODE = 3,
+	SHEAF_CDB_RSOC_SERVICE_ACTION = 4, /* 2 bytes */
+	SHEAF_CDB_RSTMF_REPD = 2,	   /* bit 7 */
 };
 
 /** Bits of byte 1 of CDBs. */
@@ -89,7 +108,13 @@ enum sheaf_cdb_bit {
 		0xe0, /* RDPROTECT, WRPROTECT; READ and WRITE(10/12/16), WRITE SAME */
 	SHEAF_CDB_RW_DPO = 0x10,
 	SHEAF_CDB_RW_FUA = 0x08,
+	SHEAF_CDB_RW_FUA_NV = 0x02,  /* SBC-3; obsolete since, and ignored */
 	SHEAF_CDB_SYNC_IMMED = 0x02, /* SYNCHRONIZE CACHE */
+	SHEAF_CDB_PRE_FETCH_IMMED = 0x02,
+	SHEAF_CDB_BYTCHK_MASK = 0x06, /* VERIFY */
+	SHEAF_CDB_BYTCHK_DATA =
+		0x02, /* 01b: compare with as many blocks of data; also WRITE AND VERIFY */
+	SHEAF_CDB_BYTCHK_BLOCK = 0x06, /* 11b: compare each with one block of data */
 	SHEAF_CDB_WRITE_SAME_ANCHOR = 0x10,
 	SHEAF_CDB_WRITE_SAME_UNMAP = 0x08,
 	SHEAF_CDB_WRITE_SAME_16_NDOB = 0x01, /* no data-out buffer: the block is zeros */
@@ -299,6 +324,37 @@ enum sheaf_report_luns {
 	SHEAF_LUN_PERIPHERAL_MAX = 255, /* SAM-5 section 4.7.7.2 */
 	SHEAF_LUN_FLAT = 0x40,		/* SAM-5 section 4.7.7.3: byte 0 bits 7..6 = 01b */
 	SHEAF_LUN_FLAT_MAX = 16383,
+};
+
+/** REPORT SUPPORTED OPERATION CODES, SPC-4 section 6.35. */
+enum sheaf_rsoc {
+	SHEAF_RSOC_RCTD = 0x80,
+	SHEAF_RSOC_OPTIONS_MASK = 0x07,
+	SHEAF_RSOC_ALL = 0,
+	SHEAF_RSOC_OPCODE = 1,	       /* one that has no service actions */
+	SHEAF_RSOC_SERVICE_ACTION = 2, /* one that has */
+	SHEAF_RSOC_EITHER = 3,
+	SHEAF_RSOC_HEADER = 4,
+	SHEAF_RSOC_DESCRIPTOR = 8,
+	SHEAF_RSOC_DESCRIPTOR_FLAGS = 5,
+	SHEAF_RSOC_CTDP = 0x02,
+	SHEAF_RSOC_SERVACTV = 0x01,
+	SHEAF_RSOC_TIMEOUTS = 12, /* command timeouts descriptor; zeros: not indicated */
+	SHEAF_RSOC_ONE_CTDP = 0x80,
+	SHEAF_RSOC_ONE_NOT_SUPPORTED = 0x01,
+	SHEAF_RSOC_ONE_STANDARD = 0x03,
+};
+
+/** REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS, SPC-4 section 6.36. */
+enum sheaf_rstmf {
+	SHEAF_RSTMF_LENGTH = 4,
+	SHEAF_RSTMF_EXTENDED_LENGTH = 16, /* with REPD */
+	SHEAF_RSTMF_REPD = 0x80,
+	SHEAF_RSTMF_ATS = 0x80,	 /* byte 0: ABORT TASK */
+	SHEAF_RSTMF_ATSS = 0x40, /* ABORT TASK SET */
+	SHEAF_RSTMF_CTSS = 0x10, /* CLEAR TASK SET */
+	SHEAF_RSTMF_LURS = 0x08, /* LOGICAL UNIT RESET */
+	SHEAF_RSTMF_TRS = 0x02,	 /* target reset */
 };
 
 #ifdef __cplusplus

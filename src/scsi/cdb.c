@@ -4,7 +4,7 @@
  *
  * Masks leave out what this LU does not do, so that asking for it is INVALID FIELD IN CDB:
  * protection information, RARC, ANCHOR, GROUP NUMBER, the whole CONTROL byte (NACA among it), and
- * everything reserved or obsolete.
+ * everything reserved or obsolete, but for FUA_NV, which old hosts set and SBC-4 lets us ignore.
  */
 #include "scsi/cdb.h"
 
@@ -16,7 +16,10 @@
 #define BE16	0xff, 0xff
 #define BE32	BE16, BE16
 #define BE64	BE32, BE32
-#define DPO_FUA (SHEAF_CDB_RW_DPO | SHEAF_CDB_RW_FUA)
+#define RW_BITS (SHEAF_CDB_RW_DPO | SHEAF_CDB_RW_FUA | SHEAF_CDB_RW_FUA_NV)
+
+#define WV_BITS (SHEAF_CDB_RW_DPO | SHEAF_CDB_BYTCHK_DATA)
+#define V_BITS	(SHEAF_CDB_RW_DPO | SHEAF_CDB_BYTCHK_MASK)
 
 #define FROM SHEAF_TRANSFER_FROM_TARGET
 #define TO   SHEAF_TRANSFER_TO_TARGET
@@ -30,6 +33,14 @@ enum row {
 	ROW_WRITE_12,
 	ROW_READ_6,
 	ROW_WRITE_6,
+	ROW_WRITE_AND_VERIFY_10,
+	ROW_WRITE_AND_VERIFY_12,
+	ROW_WRITE_AND_VERIFY_16,
+	ROW_VERIFY_10,
+	ROW_VERIFY_12,
+	ROW_VERIFY_16,
+	ROW_PRE_FETCH_10,
+	ROW_PRE_FETCH_16,
 	ROW_SYNCHRONIZE_CACHE_10,
 	ROW_SYNCHRONIZE_CACHE_16,
 	ROW_UNMAP,
@@ -44,6 +55,8 @@ enum row {
 	ROW_MODE_SENSE_6,
 	ROW_MODE_SENSE_10,
 	ROW_REPORT_LUNS,
+	ROW_REPORT_SUPPORTED_OPCODES,
+	ROW_REPORT_SUPPORTED_TMFS,
 	ROW_COUNT,
 };
 
@@ -53,42 +66,42 @@ static const struct sheaf_cdb_command commands[ROW_COUNT] = {
 		.name = "READ (16)", .opcode = SHEAF_SCSI_READ_16, .length = 16,
 		.count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = FROM,
 		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_TRANSFER_LENGTH, 4 },
-		.usage = { SHEAF_SCSI_READ_16, DPO_FUA, BE64, BE32 },
+		.usage = { SHEAF_SCSI_READ_16, RW_BITS, BE64, BE32 },
 		.run = sheaf_lu_read,
 	},
 	[ROW_WRITE_16] = {
 		.name = "WRITE (16)", .opcode = SHEAF_SCSI_WRITE_16, .length = 16,
 		.flags = SHEAF_CDB_WRITES, .count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
 		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_TRANSFER_LENGTH, 4 },
-		.usage = { SHEAF_SCSI_WRITE_16, DPO_FUA, BE64, BE32 },
+		.usage = { SHEAF_SCSI_WRITE_16, RW_BITS, BE64, BE32 },
 		.run = sheaf_lu_write,
 	},
 	[ROW_READ_10] = {
 		.name = "READ (10)", .opcode = SHEAF_SCSI_READ_10, .length = 10,
 		.count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = FROM,
 		.lba = { SHEAF_CDB_10_LBA, 4 }, .count = { SHEAF_CDB_10_TRANSFER_LENGTH, 2 },
-		.usage = { SHEAF_SCSI_READ_10, DPO_FUA, BE32, 0, BE16 },
+		.usage = { SHEAF_SCSI_READ_10, RW_BITS, BE32, 0, BE16 },
 		.run = sheaf_lu_read,
 	},
 	[ROW_WRITE_10] = {
 		.name = "WRITE (10)", .opcode = SHEAF_SCSI_WRITE_10, .length = 10,
 		.flags = SHEAF_CDB_WRITES, .count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
 		.lba = { SHEAF_CDB_10_LBA, 4 }, .count = { SHEAF_CDB_10_TRANSFER_LENGTH, 2 },
-		.usage = { SHEAF_SCSI_WRITE_10, DPO_FUA, BE32, 0, BE16 },
+		.usage = { SHEAF_SCSI_WRITE_10, RW_BITS, BE32, 0, BE16 },
 		.run = sheaf_lu_write,
 	},
 	[ROW_READ_12] = {
 		.name = "READ (12)", .opcode = SHEAF_SCSI_READ_12, .length = 12,
 		.count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = FROM,
 		.lba = { SHEAF_CDB_12_LBA, 4 }, .count = { SHEAF_CDB_12_TRANSFER_LENGTH, 4 },
-		.usage = { SHEAF_SCSI_READ_12, DPO_FUA, BE32, BE32 },
+		.usage = { SHEAF_SCSI_READ_12, RW_BITS, BE32, BE32 },
 		.run = sheaf_lu_read,
 	},
 	[ROW_WRITE_12] = {
 		.name = "WRITE (12)", .opcode = SHEAF_SCSI_WRITE_12, .length = 12,
 		.flags = SHEAF_CDB_WRITES, .count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
 		.lba = { SHEAF_CDB_12_LBA, 4 }, .count = { SHEAF_CDB_12_TRANSFER_LENGTH, 4 },
-		.usage = { SHEAF_SCSI_WRITE_12, DPO_FUA, BE32, BE32 },
+		.usage = { SHEAF_SCSI_WRITE_12, RW_BITS, BE32, BE32 },
 		.run = sheaf_lu_write,
 	},
 	[ROW_READ_6] = {
@@ -106,6 +119,62 @@ static const struct sheaf_cdb_command commands[ROW_COUNT] = {
 		.lba = { SHEAF_CDB_6_LBA, 3 }, .count = { SHEAF_CDB_6_TRANSFER_LENGTH, 1 },
 		.usage = { SHEAF_SCSI_WRITE_6, 0x1f, BE16, 0xff },
 		.run = sheaf_lu_write,
+	},
+	[ROW_WRITE_AND_VERIFY_10] = {
+		.name = "WRITE AND VERIFY (10)", .opcode = SHEAF_SCSI_WRITE_AND_VERIFY_10, .length = 10,
+		.flags = SHEAF_CDB_WRITES, .count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
+		.lba = { SHEAF_CDB_10_LBA, 4 }, .count = { SHEAF_CDB_10_TRANSFER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_WRITE_AND_VERIFY_10, WV_BITS, BE32, 0, BE16 },
+		.run = sheaf_lu_write_and_verify,
+	},
+	[ROW_WRITE_AND_VERIFY_12] = {
+		.name = "WRITE AND VERIFY (12)", .opcode = SHEAF_SCSI_WRITE_AND_VERIFY_12, .length = 12,
+		.flags = SHEAF_CDB_WRITES, .count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
+		.lba = { SHEAF_CDB_12_LBA, 4 }, .count = { SHEAF_CDB_12_TRANSFER_LENGTH, 4 },
+		.usage = { SHEAF_SCSI_WRITE_AND_VERIFY_12, WV_BITS, BE32, BE32 },
+		.run = sheaf_lu_write_and_verify,
+	},
+	[ROW_WRITE_AND_VERIFY_16] = {
+		.name = "WRITE AND VERIFY (16)", .opcode = SHEAF_SCSI_WRITE_AND_VERIFY_16, .length = 16,
+		.flags = SHEAF_CDB_WRITES, .count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
+		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_TRANSFER_LENGTH, 4 },
+		.usage = { SHEAF_SCSI_WRITE_AND_VERIFY_16, WV_BITS, BE64, BE32 },
+		.run = sheaf_lu_write_and_verify,
+	},
+	[ROW_VERIFY_10] = {
+		.name = "VERIFY (10)", .opcode = SHEAF_SCSI_VERIFY_10, .length = 10,
+		.count_is = SHEAF_CDB_COUNT_BLOCKS, .direction = TO,
+		.lba = { SHEAF_CDB_10_LBA, 4 }, .count = { SHEAF_CDB_10_TRANSFER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_VERIFY_10, V_BITS, BE32, 0, BE16 },
+		.run = sheaf_lu_verify,
+	},
+	[ROW_VERIFY_12] = {
+		.name = "VERIFY (12)", .opcode = SHEAF_SCSI_VERIFY_12, .length = 12,
+		.count_is = SHEAF_CDB_COUNT_BLOCKS, .direction = TO,
+		.lba = { SHEAF_CDB_12_LBA, 4 }, .count = { SHEAF_CDB_12_TRANSFER_LENGTH, 4 },
+		.usage = { SHEAF_SCSI_VERIFY_12, V_BITS, BE32, BE32 },
+		.run = sheaf_lu_verify,
+	},
+	[ROW_VERIFY_16] = {
+		.name = "VERIFY (16)", .opcode = SHEAF_SCSI_VERIFY_16, .length = 16,
+		.count_is = SHEAF_CDB_COUNT_BLOCKS, .direction = TO,
+		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_TRANSFER_LENGTH, 4 },
+		.usage = { SHEAF_SCSI_VERIFY_16, V_BITS, BE64, BE32 },
+		.run = sheaf_lu_verify,
+	},
+	[ROW_PRE_FETCH_10] = {
+		.name = "PRE-FETCH (10)", .opcode = SHEAF_SCSI_PRE_FETCH_10, .length = 10,
+		.count_is = SHEAF_CDB_COUNT_BLOCKS,
+		.lba = { SHEAF_CDB_10_LBA, 4 }, .count = { SHEAF_CDB_10_TRANSFER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_PRE_FETCH_10, SHEAF_CDB_PRE_FETCH_IMMED, BE32, 0, BE16 },
+		.run = sheaf_lu_pre_fetch,
+	},
+	[ROW_PRE_FETCH_16] = {
+		.name = "PRE-FETCH (16)", .opcode = SHEAF_SCSI_PRE_FETCH_16, .length = 16,
+		.count_is = SHEAF_CDB_COUNT_BLOCKS,
+		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_TRANSFER_LENGTH, 4 },
+		.usage = { SHEAF_SCSI_PRE_FETCH_16, SHEAF_CDB_PRE_FETCH_IMMED, BE64, BE32 },
+		.run = sheaf_lu_pre_fetch,
 	},
 	[ROW_SYNCHRONIZE_CACHE_10] = {
 		.name = "SYNCHRONIZE CACHE (10)", .opcode = SHEAF_SCSI_SYNCHRONIZE_CACHE_10,
@@ -216,6 +285,27 @@ static const struct sheaf_cdb_command commands[ROW_COUNT] = {
 			   [SHEAF_CDB_12_ALLOCATION_LENGTH] = BE32 },
 		.run = sheaf_lu_report_luns,
 	},
+	[ROW_REPORT_SUPPORTED_OPCODES] = {
+		.name = "REPORT SUPPORTED OPERATION CODES", .opcode = SHEAF_SCSI_MAINTENANCE_IN,
+		.service_action = SHEAF_SCSI_SA_REPORT_SUPPORTED_OPCODES, .length = 12,
+		.flags = SHEAF_CDB_SERVICE,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_12_ALLOCATION_LENGTH, 4 },
+		.usage = { SHEAF_SCSI_MAINTENANCE_IN, 0x1f, SHEAF_RSOC_RCTD | SHEAF_RSOC_OPTIONS_MASK,
+			   0xff, BE16, BE32 },
+		.run = sheaf_lu_report_supported_opcodes,
+	},
+	[ROW_REPORT_SUPPORTED_TMFS] = {
+		.name = "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
+		.opcode = SHEAF_SCSI_MAINTENANCE_IN,
+		.service_action = SHEAF_SCSI_SA_REPORT_SUPPORTED_TMFS, .length = 12,
+		.flags = SHEAF_CDB_SERVICE,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_12_ALLOCATION_LENGTH, 4 },
+		.usage = { SHEAF_SCSI_MAINTENANCE_IN, 0x1f, SHEAF_RSTMF_REPD,
+			   [SHEAF_CDB_12_ALLOCATION_LENGTH] = BE32 },
+		.run = sheaf_lu_report_supported_tmfs,
+	},
 };
 
 /* clang-format on */
@@ -230,6 +320,14 @@ static const uint8_t row_of_opcode[256] = {
 	[SHEAF_SCSI_WRITE_12] = ROW_WRITE_12 + 1,
 	[SHEAF_SCSI_READ_6] = ROW_READ_6 + 1,
 	[SHEAF_SCSI_WRITE_6] = ROW_WRITE_6 + 1,
+	[SHEAF_SCSI_WRITE_AND_VERIFY_10] = ROW_WRITE_AND_VERIFY_10 + 1,
+	[SHEAF_SCSI_WRITE_AND_VERIFY_12] = ROW_WRITE_AND_VERIFY_12 + 1,
+	[SHEAF_SCSI_WRITE_AND_VERIFY_16] = ROW_WRITE_AND_VERIFY_16 + 1,
+	[SHEAF_SCSI_VERIFY_10] = ROW_VERIFY_10 + 1,
+	[SHEAF_SCSI_VERIFY_12] = ROW_VERIFY_12 + 1,
+	[SHEAF_SCSI_VERIFY_16] = ROW_VERIFY_16 + 1,
+	[SHEAF_SCSI_PRE_FETCH_10] = ROW_PRE_FETCH_10 + 1,
+	[SHEAF_SCSI_PRE_FETCH_16] = ROW_PRE_FETCH_16 + 1,
 	[SHEAF_SCSI_SYNCHRONIZE_CACHE_10] = ROW_SYNCHRONIZE_CACHE_10 + 1,
 	[SHEAF_SCSI_SYNCHRONIZE_CACHE_16] = ROW_SYNCHRONIZE_CACHE_16 + 1,
 	[SHEAF_SCSI_UNMAP] = ROW_UNMAP + 1,
@@ -243,6 +341,7 @@ static const uint8_t row_of_opcode[256] = {
 	[SHEAF_SCSI_MODE_SENSE_6] = ROW_MODE_SENSE_6 + 1,
 	[SHEAF_SCSI_MODE_SENSE_10] = ROW_MODE_SENSE_10 + 1,
 	[SHEAF_SCSI_REPORT_LUNS] = ROW_REPORT_LUNS + 1,
+	[SHEAF_SCSI_MAINTENANCE_IN] = ROW_REPORT_SUPPORTED_OPCODES + 1,
 };
 
 enum sheaf_cdb_verdict sheaf_cdb_find(const uint8_t *cdb, unsigned size,

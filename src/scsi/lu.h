@@ -59,7 +59,7 @@ struct sheaf_lu_task {
 	uint8_t provisioning; /* GET LBA STATUS: status of the blocks from lba to cursor */
 	uint64_t cursor, end; /* blocks being worked on: from cursor to end */
 	void (*resume)(struct sheaf_lu_task *lt); /* what comes when cursor reached end */
-	/* Allocated by rare commands (UNMAP, WRITE SAME), freed before done(). */
+	/* Allocated by rare commands (UNMAP, WRITE SAME, VERIFY), freed before done(). */
 	uint8_t *scratch, *pattern;
 };
 

@@ -24,7 +24,9 @@
 #define SHEAF_LU_UNMAP_BYTES_MAX       (2ull << 30)
 #define SHEAF_LU_UNMAP_DESCRIPTORS_MAX 256
 #define SHEAF_LU_WRITE_SAME_BYTES_MAX  (256ull << 20)
-/** Piece in which WRITE SAME writes data. */
+/** Longest VERIFY; MAXIMUM TRANSFER LENGTH is for those that transfer what they verify. */
+#define SHEAF_LU_VERIFY_BYTES_MAX (256ull << 20)
+/** Piece in which WRITE SAME writes data, and VERIFY reads it. */
 #define SHEAF_LU_PATTERN_BYTES (256u << 10)
 /** STATUS accesses that one GET LBA STATUS may cost. */
 #define SHEAF_LU_STATUS_ACCESSES_MAX 1024
@@ -100,6 +102,8 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 
 /** A change of the medium is done, well or not (block.c). */
 void sheaf_lu_note_written(struct sheaf_lu *lu);
+/** What was written goes to the medium, if a flush is due, then @resume. Uses lt->resume and lt->cursor. */
+void sheaf_lu_flush_then(struct sheaf_lu_task *lt, void (*resume)(struct sheaf_lu_task *lt));
 
 /* The commands. */
 void sheaf_lu_test_unit_ready(struct sheaf_lu_task *lt); /* report.c */
@@ -107,11 +111,16 @@ void sheaf_lu_request_sense(struct sheaf_lu_task *lt);
 void sheaf_lu_report_luns(struct sheaf_lu_task *lt);
 void sheaf_lu_read_capacity_10(struct sheaf_lu_task *lt);
 void sheaf_lu_read_capacity_16(struct sheaf_lu_task *lt);
+void sheaf_lu_report_supported_opcodes(struct sheaf_lu_task *lt); /* supported.c */
+void sheaf_lu_report_supported_tmfs(struct sheaf_lu_task *lt);
 void sheaf_lu_inquiry(struct sheaf_lu_task *lt);    /* inquiry.c */
 void sheaf_lu_mode_sense(struct sheaf_lu_task *lt); /* mode.c */
 void sheaf_lu_read(struct sheaf_lu_task *lt);	    /* block.c */
 void sheaf_lu_write(struct sheaf_lu_task *lt);
 void sheaf_lu_synchronize_cache(struct sheaf_lu_task *lt);
+void sheaf_lu_pre_fetch(struct sheaf_lu_task *lt);
+void sheaf_lu_verify(struct sheaf_lu_task *lt); /* verify.c */
+void sheaf_lu_write_and_verify(struct sheaf_lu_task *lt);
 void sheaf_lu_unmap(struct sheaf_lu_task *lt); /* provisioning.c */
 void sheaf_lu_write_same(struct sheaf_lu_task *lt);
 void sheaf_lu_get_lba_status(struct sheaf_lu_task *lt);

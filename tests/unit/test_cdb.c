@@ -9,8 +9,8 @@
 #include "scsi/cdb.h"
 
 /*
- * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; . reserved, or not
- * supported by this LU. byte_1: bits of byte 1 that may be set; for 9Eh the service action.
+ * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; . reserved, or not
+ * supported by this LU. byte_1: bits of byte 1 that may be set; for 9Eh and A3h the service action.
  */
 /* clang-format off */
 static const struct {
@@ -26,21 +26,31 @@ static const struct {
 	{ "INQUIRY", "12..uuCCCC..", 6, 0x01 },
 	{ "MODE SENSE (6)", "1a..uuuuCC..", 6, 0x08 },
 	{ "READ CAPACITY (10)", "25..................", 10, 0 },
-	{ "READ (10)", "28..LLLLLLLL..CCCC..", 10, 0x18 },
-	{ "WRITE (10)", "2a..LLLLLLLL..CCCC..", 10, 0x18 },
+	{ "READ (10)", "28..LLLLLLLL..CCCC..", 10, 0x1a },
+	{ "WRITE (10)", "2a..LLLLLLLL..CCCC..", 10, 0x1a },
+	{ "WRITE AND VERIFY (10)", "2e..LLLLLLLL..CCCC..", 10, 0x12 },
+	{ "VERIFY (10)", "2f..LLLLLLLL..CCCC..", 10, 0x16 },
+	{ "PRE-FETCH (10)", "34..LLLLLLLL..CCCC..", 10, 0x02 },
 	{ "SYNCHRONIZE CACHE (10)", "35..LLLLLLLL..CCCC..", 10, 0x02 },
 	{ "WRITE SAME (10)", "41..LLLLLLLL..CCCC..", 10, 0x08 },
 	{ "UNMAP", "42............CCCC..", 10, 0 },
 	{ "MODE SENSE (10)", "5a..uuuu......CCCC..", 10, 0x18 },
-	{ "READ (16)", "88..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x18 },
-	{ "WRITE (16)", "8a..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x18 },
+	{ "READ (16)", "88..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
+	{ "WRITE (16)", "8a..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
+	{ "WRITE AND VERIFY (16)", "8e..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x12 },
+	{ "VERIFY (16)", "8f..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x16 },
+	{ "PRE-FETCH (16)", "90..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x02 },
 	{ "SYNCHRONIZE CACHE (16)", "91..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x02 },
 	{ "WRITE SAME (16)", "93..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x09 },
 	{ "READ CAPACITY (16)", "9e..................CCCCCCCC....", 16, 0x10 },
 	{ "GET LBA STATUS", "9e..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x12 },
 	{ "REPORT LUNS", "a0..uu......CCCCCCCC....", 12, 0 },
-	{ "READ (12)", "a8..LLLLLLLLCCCCCCCC....", 12, 0x18 },
-	{ "WRITE (12)", "aa..LLLLLLLLCCCCCCCC....", 12, 0x18 },
+	{ "REPORT SUPPORTED OPERATION CODES", "a3..ouuuuuuuCCCCCCCC....", 12, 0x0c },
+	{ "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS", "a3..h.......CCCCCCCC....", 12, 0x0d },
+	{ "READ (12)", "a8..LLLLLLLLCCCCCCCC....", 12, 0x1a },
+	{ "WRITE (12)", "aa..LLLLLLLLCCCCCCCC....", 12, 0x1a },
+	{ "WRITE AND VERIFY (12)", "ae..LLLLLLLLCCCCCCCC....", 12, 0x12 },
+	{ "VERIFY (12)", "af..LLLLLLLLCCCCCCCC....", 12, 0x16 },
 };
 /* clang-format on */
 #define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
@@ -48,6 +58,20 @@ static const struct {
 static unsigned hex(char c)
 {
 	return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+static bool has_service_actions(uint8_t opcode)
+{
+	return opcode == 0x9e || opcode == 0xa3;
+}
+
+static bool may_be_set(char letter, int bit)
+{
+	if (letter == 'h')
+		return bit == 7;
+	if (letter == 'o')
+		return bit == 7 || bit <= 2;
+	return letter != '.';
 }
 
 /* A CDB with LBA bytes 11 12 13 …, count bytes a1 a2 …; what LBA and count are then. */
@@ -58,7 +82,7 @@ static void make(unsigned i, uint8_t *cdb, uint64_t *lba, uint32_t *count)
 	memset(cdb, 0, 16);
 	*lba = *count = 0;
 	cdb[0] = (uint8_t)(hex(rows[i].layout[0]) << 4 | hex(rows[i].layout[1]));
-	if (cdb[0] == 0x9e)
+	if (has_service_actions(cdb[0]))
 		cdb[1] = (uint8_t)rows[i].byte_1;
 	for (unsigned b = 2; b < rows[i].size; b++) {
 		if (rows[i].layout[2 * b] == 'L')
@@ -106,10 +130,10 @@ START_TEST(every_bit_is_allowed_or_refused_as_laid_out)
 	sheaf_cdb_find(cdb, rows[_i].size, &command, &byte, &bit);
 	for (unsigned b = 1; b < rows[_i].size; b++) {
 		for (int k = 0; k < 8; k++) {
-			bool allowed =
-				b == 1 ? rows[_i].byte_1 >> k & 1 : rows[_i].layout[2 * b] != '.';
+			bool allowed = b == 1 ? rows[_i].byte_1 >> k & 1
+					      : may_be_set(rows[_i].layout[2 * b], k);
 			uint8_t was = cdb[b];
-			if (cdb[0] == 0x9e && b == 1 && k < 5)
+			if (has_service_actions(cdb[0]) && b == 1 && k < 5)
 				continue; /* another service action */
 			cdb[b] = (uint8_t)(was | 1u << k);
 			byte = 99;
@@ -186,11 +210,14 @@ START_TEST(unknown_service_action_is_a_bad_field)
 	uint16_t byte;
 	int8_t bit;
 
-	for (unsigned action = 0; action < 32; action++) {
-		uint8_t cdb[16] = { 0x9e, (uint8_t)action };
-		bool known = action == 0x10 || action == 0x12;
+	static const uint8_t of[][4] = { { 0x9e, 16, 0x10, 0x12 }, { 0xa3, 12, 0x0c, 0x0d } };
+
+	for (unsigned action = 0; action < 64; action++) {
+		const uint8_t *o = of[action / 32];
+		uint8_t cdb[16] = { o[0], (uint8_t)(action % 32) };
+		bool known = cdb[1] == o[2] || cdb[1] == o[3];
 		byte = 99;
-		ck_assert_int_eq(sheaf_cdb_find(cdb, 16, &command, &byte, &bit),
+		ck_assert_int_eq(sheaf_cdb_find(cdb, o[1], &command, &byte, &bit),
 				 known ? SHEAF_CDB_OK : SHEAF_CDB_BAD_FIELD);
 		if (!known)
 			ck_assert(byte == 1 && bit == 4);

@@ -60,6 +60,7 @@ static const struct row rows[] = {
 
 	{ "read 10, one block", { 0x28, 0, 0, 0, 0, 1, 0, 0, 1 }, 10, FROM, 512, 0, -1, 512 },
 	{ "read 10, DPO and FUA", { 0x28, 0x18, 0, 0, 0, 1, 0, 0, 1 }, 10, FROM, 512, 0, -1, 512 },
+	{ "read 10, FUA_NV", { 0x28, 0x02, 0, 0, 0, 1, 0, 0, 1 }, 10, FROM, 512, 0, -1, 512 },
 	{ "read 10, no blocks", { 0x28, 0, 0, 0, 0, 1 }, 10, NONE, 0, 0, -1, 0 },
 	{ "read 10, no blocks at the end", { 0x28, 0, 0, 0, 8, 0 }, 10, NONE, 0, 0, -1, 0 },
 	{ "read 10, no blocks past the end", { 0x28, 0, 0, 0, 8, 1 }, 10, NONE, 0, OUT_OF_RANGE, -1, 0 },
@@ -101,6 +102,32 @@ static const struct row rows[] = {
 	{ "synchronize cache 10, range", { 0x35, 0, 0, 0, 7, 255, 0, 0, 1 }, 10, NONE, 0, 0, -1, 0 },
 	{ "synchronize cache 10, beyond", { 0x35, 0, 0, 0, 7, 255, 0, 0, 2 }, 10, NONE, 0, OUT_OF_RANGE, -1, 0 },
 	{ "synchronize cache 16", { 0x91 }, 16, NONE, 0, 0, -1, 0 },
+
+	{ "pre-fetch 10 is good", { 0x34, 0x02, 0, 0, 7, 255, 0, 0, 1 }, 10, NONE, 0, 0, -1, 0 },
+	{ "pre-fetch 10, to the end", { 0x34, 0, 0, 0, 8, 0 }, 10, NONE, 0, 0, -1, 0 },
+	{ "pre-fetch 10, beyond", { 0x34, 0, 0, 0, 7, 255, 0, 0, 2 }, 10, NONE, 0, OUT_OF_RANGE, -1, 0 },
+	{ "pre-fetch 16, beyond", { 0x90, 0, [2] = 0x80 }, 16, NONE, 0, OUT_OF_RANGE, -1, 0 },
+
+	{ "verify 10, no data", { 0x2f, 0x10, 0, 0, 0, 1, 0, 0, 9 }, 10, NONE, 0, 0, -1, 0 },
+	{ "verify 10, no blocks", { 0x2f, 0x02, 0, 0, 8, 0 }, 10, NONE, 0, 0, -1, 0 },
+	{ "verify 10, no blocks past the end", { 0x2f, 0, 0, 0, 8, 1 }, 10, NONE, 0, OUT_OF_RANGE, -1, 0 },
+	{ "verify 10, BYTCHK 10b", { 0x2f, 0x04, 0, 0, 0, 1, 0, 0, 1 }, 10, TO, 512, ILLEGAL_FIELD, 1 << 4 | 2, 0 },
+	{ "verify 10, VRPROTECT", { 0x2f, 0x20, 0, 0, 0, 1, 0, 0, 1 }, 10, NONE, 0, ILLEGAL_FIELD, 1 << 4 | 5, 0 },
+	{ "verify 10, short data", { 0x2f, 0x02, 0, 0, 0, 1, 0, 0, 2 }, 10, TO, 1023, SHORT_OUT, -1, 0 },
+	{ "verify 10, short block", { 0x2f, 0x06, 0, 0, 0, 1, 0, 0, 2 }, 10, TO, 511, SHORT_OUT, -1, 0 },
+	{ "verify 10, wrong way", { 0x2f, 0x02, 0, 0, 0, 1, 0, 0, 2 }, 10, FROM, 1024, WRONG_WAY, -1, 0 },
+	{ "verify 10, more data than the maximum", { 0x2f, 0x02, 0, 0, 0, 0, 0, 2, 1 }, 10, TO, 262656,
+	  ILLEGAL_FIELD, 7 << 4 | 7, 0 },
+	{ "verify 10, the maximum is not of what is only read", { 0x2f, 0, 0, 0, 0, 0, 0, 2, 1 }, 10, NONE, 0, 0, -1, 0 },
+	{ "verify 12, beyond", { 0xaf, 0, 0, 0, 7, 255, 0, 0, 0, 2 }, 12, NONE, 0, OUT_OF_RANGE, -1, 0 },
+	{ "verify 16, length 2^32-1", { 0x8f, 0, [10] = 255, 255, 255, 255 }, 16, NONE, 0, OUT_OF_RANGE, -1, 0 },
+
+	{ "write and verify 10", { 0x2e, 0x10, 0, 0, 0, 1, 0, 0, 1 }, 10, TO, 512, 0, -1, 512 },
+	{ "write and verify 10, BYTCHK", { 0x2e, 0x02, 0, 0, 0, 1, 0, 0, 1 }, 10, TO, 512, 0, -1, 512 },
+	{ "write and verify 10, BYTCHK 11b", { 0x2e, 0x06, 0, 0, 0, 1, 0, 0, 1 }, 10, TO, 512, ILLEGAL_FIELD, 1 << 4 | 2, 0 },
+	{ "write and verify 10, no blocks", { 0x2e }, 10, NONE, 0, 0, -1, 0 },
+	{ "write and verify 12, short", { 0xae, 0, 0, 0, 0, 1, 0, 0, 0, 2 }, 12, TO, 1023, SHORT_OUT, -1, 0 },
+	{ "write and verify 16, beyond", { 0x8e, 0, 0, 0, 0, 0, 0, 0, 7, 255, 0, 0, 0, 2 }, 16, TO, 1024, OUT_OF_RANGE, -1, 0 },
 
 	{ "write same 10", { 0x41, 0, 0, 0, 0, 1, 0, 0, 9 }, 10, TO, 512, 0, -1, 512 },
 	{ "write same 10, unmap", { 0x41, 8, 0, 0, 0, 1, 0, 0, 9 }, 10, TO, 512, 0, -1, 512 },
@@ -155,6 +182,20 @@ static const struct row rows[] = {
 	{ "report luns", { 0xa0, [9] = 16 }, 12, FROM, 16, 0, -1, 16 },
 	{ "report luns, well known", { 0xa0, 0, 1, [9] = 16 }, 12, FROM, 16, 0, -1, 8 },
 	{ "report luns, all", { 0xa0, 0, 2, [9] = 16 }, 12, FROM, 16, 0, -1, 16 },
+	{ "supported opcodes, reserved option", { 0xa3, 0x0c, 4, [9] = 255 }, 12, FROM, 255, ILLEGAL_FIELD, 2 << 4 | 2, 0 },
+	{ "supported opcodes, opcode with service actions", { 0xa3, 0x0c, 1, 0x9e, [9] = 255 }, 12, FROM, 255,
+	  ILLEGAL_FIELD, 3 << 4 | 7, 0 },
+	{ "supported opcodes, opcode without", { 0xa3, 0x0c, 2, 0x28, [9] = 255 }, 12, FROM, 255, ILLEGAL_FIELD, 3 << 4 | 7, 0 },
+	{ "supported opcodes, opcode without and an action", { 0xa3, 0x0c, 2, 0x28, 0, 1, [9] = 255 }, 12, FROM, 255,
+	  ILLEGAL_FIELD, 3 << 4 | 7, 0 },
+	{ "supported opcodes, unknown opcode", { 0xa3, 0x0c, 1, 0xc1, [9] = 255 }, 12, FROM, 255, 0, -1, 4 },
+	{ "supported opcodes, unknown opcode, timeouts", { 0xa3, 0x0c, 0x81, 0xc1, [9] = 255 }, 12, FROM, 255, 0, -1, 4 },
+	{ "supported opcodes, read 10", { 0xa3, 0x0c, 3, 0x28, [9] = 255 }, 12, FROM, 255, 0, -1, 14 },
+	{ "supported opcodes, cut", { 0xa3, 0x0c, [9] = 6 }, 12, FROM, 255, 0, -1, 6 },
+	{ "supported TMFs", { 0xa3, 0x0d, [9] = 4 }, 12, FROM, 255, 0, -1, 4 },
+	{ "supported TMFs, REPD", { 0xa3, 0x0d, 0x80, [9] = 255 }, 12, FROM, 255, 0, -1, 16 },
+	{ "supported TMFs, no room", { 0xa3, 0x0d, [9] = 3 }, 12, FROM, 255, ILLEGAL_FIELD, 6 << 4 | 7, 0 },
+
 	{ "report luns, unknown select", { 0xa0, 0, 3, [9] = 16 }, 12, FROM, 16, ILLEGAL_FIELD, 2 << 4 | 7, 0 },
 };
 /* clang-format on */
@@ -223,7 +264,8 @@ START_TEST(write_protected_lu_refuses_every_write_and_says_so)
 {
 	uint8_t block[512] = { 0 };
 	static const uint8_t writes[][2] = { { 0x0a, 6 },  { 0x2a, 10 }, { 0xaa, 12 }, { 0x8a, 16 },
-					     { 0x41, 10 }, { 0x93, 16 }, { 0x42, 10 } };
+					     { 0x41, 10 }, { 0x93, 16 }, { 0x42, 10 }, { 0x2e, 10 },
+					     { 0xae, 12 }, { 0x8e, 16 } };
 
 	close_fixture();
 	fixture_open(&f, BLOCKS * 512, 512, true);
@@ -638,6 +680,80 @@ START_TEST(absent_lun_answers_as_spc_4_says)
 }
 END_TEST
 
+/* REPORT SUPPORTED OPERATION CODES */
+
+static void run_supported(uint8_t option, uint8_t opcode, uint8_t action)
+{
+	uint8_t cdb[12] = { 0xa3, 0x0c, option, opcode, 0, action, [8] = 8 };
+
+	fixture_run(&f, cdb, 12, FROM, NULL, 2048);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+}
+
+START_TEST(supported_opcodes_are_the_rows_of_the_table)
+{
+	static const uint8_t descriptor[] = { 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+	bool timeouts = _i;
+	unsigned size = timeouts ? 20 : 8, n = 0;
+
+	run_supported(timeouts ? 0x80 : 0, 0, 0);
+	while (sheaf_cdb_row(n)) {
+		const struct sheaf_cdb_command *command = sheaf_cdb_row(n);
+		const uint8_t *d = f.data + 4 + size * n++;
+		bool service = command->opcode == 0x9e || command->opcode == 0xa3;
+
+		ck_assert_uint_eq(d[0], command->opcode);
+		ck_assert_uint_eq(sheaf_get_be16(d + 2), command->service_action);
+		ck_assert_uint_eq(d[1] | d[4], 0);
+		ck_assert_uint_eq(d[5], (unsigned)service | (timeouts ? 2 : 0));
+		ck_assert_uint_eq(sheaf_get_be16(d + 6), command->length);
+		if (timeouts)
+			ck_assert_mem_eq(d + 8, descriptor, 12);
+	}
+	ck_assert_uint_eq(sheaf_get_be32(f.data), size * n);
+	ck_assert_uint_eq(f.response.bytes_transferred, 4 + size * n);
+}
+END_TEST
+
+START_TEST(one_supported_opcode_has_its_usage_data)
+{
+	static const uint8_t read_10[] = { 0,	3,   0,	  10, 0x28, 0x1a, 255,
+					   255, 255, 255, 0,  255,  255,  0 };
+	static const uint8_t lba_status[] = { 0,   0x83, 0,   16,  0x9e, 0x12, 255, 255,
+					      255, 255,	 255, 255, 255,	 255,  255, 255,
+					      255, 255,	 0,   0,   0,	 10,   0,   0,
+					      0,   0,	 0,   0,   0,	 0,    0,   0 };
+
+	for (uint8_t option = 1; option <= 3; option += 2) {
+		run_supported(option, 0x28, 0);
+		ck_assert_uint_eq(f.response.bytes_transferred, sizeof(read_10));
+		ck_assert_mem_eq(f.data, read_10, sizeof(read_10));
+	}
+	for (uint8_t option = 2; option <= 3; option++) {
+		run_supported(0x80 | option, 0x9e, 0x12);
+		ck_assert_uint_eq(f.response.bytes_transferred, sizeof(lba_status));
+		ck_assert_mem_eq(f.data, lba_status, sizeof(lba_status));
+		run_supported(option, 0x9e, 0x13);
+		ck_assert_uint_eq(f.response.bytes_transferred, 4);
+		ck_assert_uint_eq(f.data[1], 1);
+	}
+	run_supported(3, 0x28, 1); /* READ (10) has no service actions */
+	ck_assert_uint_eq(f.data[1], 1);
+	run_supported(1, 0x28, 1); /* not looked at */
+	ck_assert_uint_eq(f.data[1], 3);
+}
+END_TEST
+
+START_TEST(supported_tmfs_are_those_that_the_target_does)
+{
+	static const uint8_t cdb[12] = { 0xa3, 0x0d, 0x80, [9] = 16 };
+	static const uint8_t data[16] = { 0xda, 0, 0, 12 };
+
+	fixture_run(&f, cdb, 12, FROM, NULL, 16);
+	ck_assert_mem_eq(f.data, data, sizeof(data));
+}
+END_TEST
+
 /* UNMAP */
 
 struct unmap_list {
@@ -802,6 +918,102 @@ START_TEST(write_same_writes_data_in_pieces_and_clears_zeros)
 }
 END_TEST
 
+/* VERIFY */
+
+#define MISCOMPARE 0x0e1d00u
+#define LONG	   1300u /* blocks: several pieces */
+
+START_TEST(verify_compares_all_of_its_data)
+{
+	static uint8_t data[256 << 10];
+
+	for (unsigned i = 0; i < sizeof(data); i++)
+		data[i] = f.fake->bytes[5 * 512 + i] = (uint8_t)(i * 7 + i / 512);
+	run10(0x2f, 0x02, 5, 512, TO, data, sizeof(data));
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(f.response.bytes_transferred, sizeof(data));
+	for (unsigned at = 0; at < sizeof(data); at += at == 0 ? 511 : sizeof(data) - 512) {
+		data[at] ^= 1;
+		run10(0x2f, 0x02, 5, 512, TO, data, sizeof(data));
+		ck_assert_uint_eq(fixture_sense(&f, NULL), MISCOMPARE);
+		data[at] ^= 1;
+		run10(0x2f, 0x00, 5, 512, NONE, NULL, 0);
+		ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	}
+	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_WRITE], 0);
+}
+END_TEST
+
+START_TEST(verify_compares_every_block_with_one)
+{
+	uint8_t block[512];
+
+	memset(block, 0x3c, sizeof(block));
+	memset(f.fake->bytes + 9 * 512, 0x3c, LONG * 512);
+	run16(0x8f, 0x06, 9, LONG, TO, block, 512);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(f.response.bytes_transferred, 512);
+	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_READ], 3);
+	f.fake->bytes[(9 + LONG) * 512 - 1] = 0; /* in the last piece */
+	run16(0x8f, 0x06, 9, LONG, TO, block, 512);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), MISCOMPARE);
+	run16(0x8f, 0x06, 9, LONG - 1, TO, block, 512);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+}
+END_TEST
+
+START_TEST(verify_is_of_the_medium_not_of_a_cache)
+{
+	uint8_t block[512] = { 1 };
+	struct sheaf_sense sense;
+
+	run10(0x2a, 0, 3, 1, TO, block, 512);
+	f.fake->fail[SHEAF_STORE_FLUSH] = -EIO;
+	run10(0x2f, 0, 3, 1, NONE, NULL, 0);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0x030c00);
+	run10(0x2f, 0x02, 3, 1, TO, block, 512);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 2);
+	f.fake->fail[SHEAF_STORE_READ] = -EIO;
+	run10(0x2f, 0, 3, 1, NONE, NULL, 0);
+	ck_assert_uint_eq(fixture_sense(&f, &sense), 0x031100);
+	ck_assert(sense.information_valid && sense.information == 3);
+}
+END_TEST
+
+START_TEST(write_and_verify_writes_flushes_and_reads_back)
+{
+	static const uint8_t cdb[16] = { 0x2e, 0x02, [5] = 3, [8] = 1 };
+	uint8_t block[512] = { 1, 2, 3 };
+
+	fixture_start(&f, cdb, 10, TO, 512);
+	memcpy(f.data, block, 512);
+	fixture_go(&f);
+	fake_complete(f.fake, 0);
+	ck_assert_mem_eq(f.fake->bytes + 3 * 512, block, 512);
+	ck_assert_int_eq(f.fake->queue[0]->op, SHEAF_STORE_FLUSH);
+	fake_complete(f.fake, 0);
+	ck_assert_int_eq(f.fake->queue[0]->op, SHEAF_STORE_READ);
+	f.fake->bytes[3 * 512 + 511] = 9; /* the medium did not keep it */
+	fake_drain(f.fake);
+	ck_assert_uint_eq(f.ended, 1);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), MISCOMPARE);
+	f.fake->fail[SHEAF_STORE_WRITE] = -ENOSPC;
+	run10(0x2e, 0, 3, 1, TO, block, 512);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0x072707);
+	ck_assert_uint_eq(flushes(), 1); /* a failed write may have changed something */
+}
+END_TEST
+
+START_TEST(verify_that_only_reads_has_a_limit_of_its_own)
+{
+	close_fixture();
+	fixture_open(&f, 1ull << 40, 512, false);
+	run16(0x8f, 0, 0, SHEAF_LU_VERIFY_BYTES_MAX / 512 + 1, NONE, NULL, 0);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), ILLEGAL_FIELD);
+}
+END_TEST
+
 /* GET LBA STATUS */
 
 static void check_status(unsigned i, uint64_t lba, uint32_t blocks, unsigned status)
@@ -924,12 +1136,20 @@ int main(void)
 	tcase_add_test(tc, request_sense_takes_the_unit_attention_as_data);
 	tcase_add_test(tc, no_unit_attention_at_the_start);
 	tcase_add_test(tc, absent_lun_answers_as_spc_4_says);
+	tcase_add_loop_test(tc, supported_opcodes_are_the_rows_of_the_table, 0, 2);
+	tcase_add_test(tc, one_supported_opcode_has_its_usage_data);
+	tcase_add_test(tc, supported_tmfs_are_those_that_the_target_does);
 	tcase_add_test(tc, unmap_runs_its_descriptors_one_after_another);
 	tcase_add_test(tc, bad_unmap_list_changes_nothing);
 	tcase_add_test(tc, unmap_limits_are_those_of_block_limits);
 	tcase_add_test(tc, unmap_that_fails_stops_there);
 	tcase_add_test(tc, what_cannot_be_discarded_or_zeroed_is_written_with_zeros);
 	tcase_add_test(tc, write_same_writes_data_in_pieces_and_clears_zeros);
+	tcase_add_test(tc, verify_compares_all_of_its_data);
+	tcase_add_test(tc, verify_compares_every_block_with_one);
+	tcase_add_test(tc, verify_is_of_the_medium_not_of_a_cache);
+	tcase_add_test(tc, write_and_verify_writes_flushes_and_reads_back);
+	tcase_add_test(tc, verify_that_only_reads_has_a_limit_of_its_own);
 	tcase_add_test(tc, lba_status_merges_and_goes_as_far_as_there_is_room);
 	tcase_add_test(tc, lba_status_takes_a_bounded_number_of_accesses);
 	tcase_add_test(tc, block_that_is_partly_data_is_mapped);
