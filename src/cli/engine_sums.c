@@ -33,6 +33,9 @@ uint64_t sheaf_engine_loop_count(const struct sheaf_engine *engine, size_t offse
 		total += count_at(sheaf_loop_stats(engine->fronts[i].loop), offset);
 	for (unsigned i = 0; i < engine->worker_count; i++)
 		total += count_at(sheaf_loop_stats(engine->workers[i].loop), offset);
+	/* Loops in a driver's process say it themselves. */
+	for (unsigned i = 0; engine->process && i < engine->host->workers; i++)
+		total += count_at(sheaf_view_worker_stats(&engine->host->view, i), offset);
 	return total;
 }
 

@@ -231,7 +231,7 @@ char *sheaf_engine_why(void *arg, size_t *ret_length)
 	put(o, "pid", getpid());
 	put(o, "clock_ns", (int64_t)now_ns);
 	put_text(o, "driver", options->ops->name);
-	put_text(o, "deployment", engine->worker_count ? "pool" : "fused");
+	put_text(o, "deployment", sheaf_engine_deployment(engine));
 	put(o, "timeout_ms", options->timeout_ms);
 	put(o, "grace_ms", options->grace_ms);
 	json_object_set_new(o, "escalation", escalation(engine));

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/counter.h"
 #include "driver/context.h"
 #include "driver/sandbox.h"
 #include "driver/table.h"
@@ -91,10 +92,34 @@ struct process {
 
 /* --- the loops --- */
 
+/*
+ * What the host shows of this loop: its counters on top of those that the driver before this one left there. They are all of one type,
+ * and nobody decides anything by them.
+ */
+static_assert(sizeof(struct sheaf_loop_stats) <= SHEAF_REGION_STATS_BYTES, "room for all");
+#define STATS (sizeof(struct sheaf_loop_stats) / sizeof(uint64_t))
+
+static void read_stats(const _Atomic uint64_t *from, uint64_t to[STATS])
+{
+	for (unsigned i = 0; i < STATS; i++)
+		to[i] = sheaf_count_get(&from[i]);
+}
+
+static void publish_stats(const struct worker *w, const uint64_t before[STATS])
+{
+	_Atomic uint64_t *shared = sheaf_view_worker_stats(&w->process->view, w->index);
+	uint64_t own[STATS];
+
+	read_stats((const _Atomic uint64_t *)sheaf_loop_stats(w->loop), own);
+	for (unsigned i = 0; i < STATS; i++)
+		atomic_store_explicit(&shared[i], before[i] + own[i], memory_order_relaxed);
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 	struct sheaf_priority priority;
+	uint64_t before[STATS];
 	char name[16];
 	int r = 0;
 
@@ -102,9 +127,11 @@ static void *worker_main(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	sheaf_priority_init(&priority);
 	sheaf_bell_listen(&w->bell, w->loop, w->bell_fd);
+	read_stats(sheaf_view_worker_stats(&w->process->view, w->index), before);
 	while (r == 0 && !atomic_load(&w->process->workers_stop)) {
 		r = sheaf_loop_turn(w->loop, true);
 		sheaf_priority_turn(&priority, w->loop);
+		publish_stats(w, before);
 	}
 	sheaf_priority_finish(&priority);
 	if (r < 0) {

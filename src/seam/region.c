@@ -34,7 +34,9 @@ static int lay_out(struct sheaf_region_geometry *g)
 	g->responses_offset = sheaf_round_up(g->slots * sizeof(struct sheaf_task), PAGE);
 	g->lanes_offset = g->responses_offset +
 			  sheaf_round_up(g->slots * sizeof(struct sheaf_response), PAGE);
-	g->data_offset = g->lanes_offset + g->lanes * g->lane_stride;
+	g->stats_offset = g->lanes_offset + g->lanes * g->lane_stride;
+	g->data_offset = g->stats_offset +
+			 sheaf_round_up(SHEAF_REGION_WORKERS_MAX * SHEAF_REGION_STATS_BYTES, PAGE);
 	g->bytes = g->data_offset + g->slots * g->buffer_stride;
 	return 0;
 }

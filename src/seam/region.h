@@ -2,7 +2,7 @@
 /**
  * region.h - the shared memory between host and controller, and a side's view of it
  *
- * One memfd: command slots, response slots, the rings of all lanes, the data area. It holds offsets and indices,
+ * One memfd: command slots, response slots, the rings of all lanes, counters of worker loops that are in another process, the data area. It holds offsets and indices,
  * never a pointer. Each side maps it for itself (a view), within one process too, so that neither side can come
  * to depend on the other's addresses, and so that AddressSanitizer can guard the slots of each side apart.
  *
@@ -25,13 +25,17 @@
 #define SHEAF_BUFFER_MARGIN (2 * 4096)
 #define SHEAF_SLOTS_MAX 4096
 
+/** Counters of a worker loop: W: its process, relaxed; R: the host, for people to look at only. */
+#define SHEAF_REGION_WORKERS_MAX 64
+#define SHEAF_REGION_STATS_BYTES 128
+
 struct sheaf_region_geometry {
 	uint32_t slots;
 	uint32_t lanes;
 	size_t buffer_bytes; /* longest transfer of a task, margin included */
 	/* Filled in by sheaf_region_create(): */
-	size_t buffer_stride, commands_offset, responses_offset, lanes_offset, lane_stride, data_offset,
-		bytes;
+	size_t buffer_stride, commands_offset, responses_offset, lanes_offset, lane_stride, stats_offset,
+		data_offset, bytes;
 };
 
 struct sheaf_region {
@@ -46,6 +50,12 @@ struct sheaf_view {
 	struct sheaf_response *responses;
 	uint8_t *data;
 };
+
+/** Where worker @worker's counters are, SHEAF_REGION_STATS_BYTES of them. */
+static inline void *sheaf_view_worker_stats(const struct sheaf_view *view, unsigned worker)
+{
+	return view->base + view->geometry.stats_offset + (size_t)worker * SHEAF_REGION_STATS_BYTES;
+}
 
 /** Make a region. @geometry: slots 1..SHEAF_SLOTS_MAX, lanes, buffer_bytes. 0, -EINVAL, -ENOMEM, -errno. */
 int sheaf_region_create(const struct sheaf_region_geometry *geometry, struct sheaf_region *ret);

@@ -30,9 +30,12 @@ in_background write_all
 writer=$background
 for driver in "" "--driver=disk"; do
 	before=$(driver_of "$tmp/mnt")
+	turns=$(stat_of "$tmp/mnt" 's["turns"]')
 	timeout 60 "$SHEAF" driver restart ${driver:+"$driver"} "$tmp/mnt"
 	has_other_driver "$before" || fail "the driver is the old one"
 	is_gone "$before" || fail "the old driver is still there"
+	# The loops of all drivers are counted, also of those that are gone.
+	[ "$(stat_of "$tmp/mnt" 's["turns"]')" -ge "$turns" ] || fail "the counters went back"
 done
 refused 1 "did not take over" "$SHEAF" driver restart --driver=/bin/true "$tmp/mnt"
 [ "$(stat_of "$tmp/mnt" 's["driver"]["refused"]')" = 1 ] || fail "a refused driver is not counted"

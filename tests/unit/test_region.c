@@ -98,7 +98,10 @@ START_TEST(parts_do_not_overlap_and_fill_the_file)
 	ck_assert_uint_ge(g->lanes_offset,
 			  g->responses_offset + SLOTS * sizeof(struct sheaf_response));
 	ck_assert_uint_ge(g->lane_stride, sheaf_lane_bytes(SLOTS));
-	ck_assert_uint_eq(g->data_offset, g->lanes_offset + 2 * g->lane_stride);
+	ck_assert_uint_eq(g->stats_offset, g->lanes_offset + 2 * g->lane_stride);
+	ck_assert_ptr_eq(sheaf_view_worker_stats(&host, 1), host.base + g->stats_offset + SHEAF_REGION_STATS_BYTES);
+	ck_assert_uint_eq(g->data_offset,
+			  g->stats_offset + SHEAF_REGION_WORKERS_MAX * SHEAF_REGION_STATS_BYTES);
 	ck_assert_uint_eq(g->buffer_stride, 3 * PAGE); /* 10000 rounded up to pages */
 	ck_assert_uint_eq(g->bytes, g->data_offset + SLOTS * g->buffer_stride);
 	ck_assert_uint_eq(g->responses_offset % PAGE, 0);
