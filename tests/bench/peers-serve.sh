@@ -116,7 +116,7 @@ serve_sheaf() {
 	file=$served/disk
 	stats=$served/.sheaf/stats.json
 	# The server's, and its driver's where that has a process of its own.
-	mapfile -t servers < <(timeout 10 cat "$stats" | grep -o '"pid": *[0-9]*' | sed 's/.* //')
+	mapfile -t servers < <(timeout 10 cat "$stats" | grep -o '"pid": *[0-9][0-9]*' | sed 's/.* //')
 }
 
 # The kernel looks at the parameter when a filesystem is mounted.
