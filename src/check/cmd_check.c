@@ -167,12 +167,16 @@ static int judge_all(const struct check_args *args, const struct check_options *
 	return s.broken || out_of_time ? SHEAF_EXIT_FAILED : SHEAF_EXIT_OK;
 }
 
-/* By its name, as the file may not be there: that is then told of the right kind. */
+/* By its name, NAME.so or NAME.so.N, as the file may not be there: that is then told of the right kind. */
 static bool is_shared_object(const char *words)
 {
 	size_t length = strcspn(words, " \t\n");
 
-	return length >= 3 && memcmp(words + length - 3, ".so", 3) == 0;
+	for (size_t i = 0; i + 3 <= length; i++)
+		if (memcmp(words + i, ".so", 3) == 0 && !memchr(words + i, '/', length - i) &&
+		    (i + 3 == length || words[i + 3] == '.'))
+			return true;
+	return false;
 }
 
 int sheaf_cmd_check(int argc, char **argv)

@@ -26,16 +26,19 @@ static const char *why(int error)
 				   : strerror(-error);
 }
 
-/* It must succeed. */
-static void say(struct check *c, enum sheaf_call call, struct sheaf_message *m, int fd)
+static void must(struct check *c, enum sheaf_call call, int r)
 {
-	int r = sheaf_remote_call(&c->far.remote, call, m, fd);
-
 	sheaf_driver_read_log(&c->far.process);
 	if (r < 0)
 		check_fail(c, "%s failed: %s", sheaf_call_name(call), why(r));
 	if (r > 0)
 		check_fail(c, "%s returned %d, neither 0 nor an error", sheaf_call_name(call), r);
+}
+
+/* It must succeed. */
+static void say(struct check *c, enum sheaf_call call, struct sheaf_message *m, int fd)
+{
+	must(c, call, sheaf_remote_call(&c->far.remote, call, m, fd));
 }
 
 static void open_images(struct check *c)
@@ -130,7 +133,8 @@ void check_far_create(struct check *c)
 static void ring(struct check *c)
 {
 	if (sheaf_ring_wants_doorbell(&c->far.lane.request))
-		sheaf_loop_ring_doorbell_now(c->loop, c->far.worker_bell); /* a crash rule does not turn the loop */
+		sheaf_loop_ring_doorbell_now(
+			c->loop, c->far.worker_bell); /* a crash rule does not turn the loop */
 }
 
 static void push_bundle(void *arg, const uint16_t slots[], uint16_t n)
@@ -159,6 +163,7 @@ void check_far_connect(struct check *c)
 	struct sheaf_message queue = { .values = { 0, 0, c->slots } };
 	struct sheaf_message worker = { .values = { 0, c->bundled } };
 	struct sheaf_message run = { .values = { 1, SHEAF_SANDBOX_NONE } };
+	int r;
 
 	sheaf_lane_open(&far->lane, &c->view, 0);
 	far->queue_bell = sheaf_bell_make();
@@ -166,7 +171,12 @@ void check_far_connect(struct check *c)
 	if (far->queue_bell < 0 || far->worker_bell < 0)
 		check_skip(c, "no doorbell");
 	say(c, SHEAF_CALL_QUEUE, &queue, far->queue_bell);
-	say(c, SHEAF_CALL_WORKER, &worker, far->worker_bell);
+	r = sheaf_remote_call(&far->remote, SHEAF_CALL_WORKER, &worker, far->worker_bell);
+	if (r == -EOPNOTSUPP && c->decline)
+		check_skip(
+			c,
+			"it has no process_parallel_task, so sheaf mount --single cannot have it");
+	must(c, SHEAF_CALL_WORKER, r);
 	say(c, SHEAF_CALL_RUN, &run, -1);
 	sheaf_bell_listen(&far->bell, c->loop, far->queue_bell);
 	c->port = (struct sheaf_request_port){ c, push_bundle, push_single };
@@ -180,8 +190,8 @@ static bool take_one(struct check *c)
 	uint16_t slots[SHEAF_BUNDLE_MAX];
 	struct sheaf_response response;
 	sheaf_action action;
-	int n = c->bundled ? sheaf_ring_pop_bundle(end, slots) :
-			     sheaf_ring_pop_response(end, &action, &response);
+	int n = c->bundled ? sheaf_ring_pop_bundle(end, slots)
+			   : sheaf_ring_pop_response(end, &action, &response);
 
 	if (n == -EPROTO)
 		check_fail(c, "the tail of the completion ring is one that cannot be");

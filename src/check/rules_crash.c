@@ -43,7 +43,8 @@ static void leave_tasks_out(struct check *c, bool write)
 		slots[i] = i;
 		check_rw_cdb(cdb, write, (uint64_t)(KEPT + i % KEPT) * BLOCKS, BLOCKS);
 		check_build(c, i, cdb, 16,
-			    write ? SHEAF_TRANSFER_TO_TARGET : SHEAF_TRANSFER_FROM_TARGET, bytes, 0);
+			    write ? SHEAF_TRANSFER_TO_TARGET : SHEAF_TRANSFER_FROM_TARGET, bytes,
+			    0);
 		if (write)
 			memset(check_buffer(c, i), 0x11, bytes);
 	}
@@ -139,7 +140,9 @@ static void look_at_kept(struct check *c)
 			check_fail(c, "READ after a crash: %s", check_say(&a));
 		for (uint32_t at = 0; at < bytes; at++)
 			if (a.data[at] != kept_byte(i, at))
-				check_fail(c, "block %u: byte %u is %02x, and %02x was written and flushed before the crash",
+				check_fail(c,
+					   "block %u: byte %u is %02x, and %02x was written and "
+					   "flushed before the crash",
 					   i * BLOCKS + at / c->block_size, at % c->block_size,
 					   a.data[at], kept_byte(i, at));
 	}
@@ -181,9 +184,14 @@ static void lives_twice(struct check *c)
 }
 
 const struct check_rule check_rules_crash[] = {
-	{ .name = "killed while tasks are out, it is started again and serves", .run = killed_at_work },
-	{ .name = "killed half way through its bring-up, it comes up again", .run = killed_half_way },
-	{ .name = "what was written and flushed is there after a crash", .run = flushed_is_kept, .writes = true },
-	{ .name = "all of its life, from create to destroy, can be had twice in one process", .run = lives_twice },
+	{ .name = "killed while tasks are out, it is started again and serves",
+	  .run = killed_at_work },
+	{ .name = "killed half way through its bring-up, it comes up again",
+	  .run = killed_half_way },
+	{ .name = "what was written and flushed is there after a crash",
+	  .run = flushed_is_kept,
+	  .writes = true },
+	{ .name = "all of its life, from create to destroy, can be had twice in one process",
+	  .run = lives_twice },
 	{ 0 },
 };
