@@ -5,6 +5,7 @@
  *   cmd_check.c   the command: options, the list of rules, one line for each
  *   judge.c       one rule in a child of its own: a crash is a finding, and so is no end
  *   subject.c     the driver in that child: loaded, brought up in DriverKit's order, stopped
+ *   far.c         the same of a driver that is a program: its process, and the lane to it
  *   harness.c     plays the host: hands slots over, looks at all that comes back
  *   rules_*.c     the rules
  *
@@ -20,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "check/far.h"
 #include "cli/loaded_driver.h"
 #include "driver/context.h"
 #include "loop/loop.h"
@@ -46,7 +48,8 @@ enum check_misdeed {
 
 /** Options of the command, as rules see them. */
 struct check_options {
-	const char *words; /* the driver, as sheaf_loaded_driver_open() takes it */
+	const char *words; /* the driver, as sheaf_loaded_driver_open() takes it, or the command that starts it */
+	bool program;	   /* it is started, in a process of its own */
 	char *const *images; /* scratch images */
 	uint32_t image_count;
 	bool read_only; /* send nothing that writes */
@@ -68,7 +71,8 @@ struct check {
 	int verdict_fd;
 	uint64_t patience_ns; /* for a task */
 	/* subject.c */
-	struct sheaf_loaded_driver loaded;
+	struct sheaf_loaded_driver loaded; /* or: */
+	struct check_far far;
 	const struct sheaf_controller_ops *ops;
 	void *controller;
 	bool decline; /* do not offer the mapping */
@@ -108,7 +112,7 @@ struct check_rule {
 };
 /** Ends with a row without a name; rules_*.c */
 extern const struct check_rule check_rules_bring_up[], check_rules_seam[], check_rules_scsi[],
-	check_rules_management[];
+	check_rules_management[], check_rules_crash[];
 
 /* judge.c */
 enum check_verdict { CHECK_OK, CHECK_BROKEN, CHECK_SKIPPED };
@@ -142,9 +146,11 @@ void check_identify(struct check *c);
 void check_bring_up(struct check *c);
 /** load, create and bring up. */
 void check_start_driver(struct check *c);
-/** The context and the controller end; the driver may be brought up again. */
+/** The context and the controller end; the driver may be brought up again. A program ends, and is started again for that. */
 void check_stop_driver(struct check *c);
 void check_destroy(struct check *c);
+/** Of a program: SIGKILL, whatever it does; all that was out is nobody's. It may be created again. */
+void check_kill_driver(struct check *c);
 
 /* harness.c */
 /** Region, views and a loop, for as many slots as the driver takes. 0 or -errno. */

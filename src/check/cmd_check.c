@@ -62,7 +62,7 @@ static const struct sheaf_command_line check_line = {
 	.operands_min = 1,
 	.operands_max = 1,
 	.operand_names = check_operands,
-	.epilogue = "DRIVER is FILE.so, or 'FILE.so WORD...'. The disk that it makes is written to. One line a rule;\n"
+	.epilogue = "DRIVER is FILE.so, or a program as --driver takes it; with words: 'FILE.so WORD...'. The disk that it makes is written to. One line a rule;\n"
 		    "exit code 0: it keeps them all, 1: it breaks one.\n",
 };
 
@@ -151,7 +151,8 @@ static unsigned part_of(int time_ms, int parts, unsigned most)
 static int judge_all(const struct check_args *args, const struct check_options *options)
 {
 	static const struct check_rule *const tables[] = { check_rules_bring_up, check_rules_seam,
-							   check_rules_scsi, check_rules_management };
+							   check_rules_scsi, check_rules_management,
+							   check_rules_crash };
 	struct session s = { .options = options,
 			     .end_ms = sheaf_clock_ns() / 1000000 + (uint64_t)args->time_ms,
 			     .rule_ms = part_of(args->time_ms, RULE_PARTS, RULE_MS_MAX),
@@ -166,22 +167,40 @@ static int judge_all(const struct check_args *args, const struct check_options *
 	return s.broken || out_of_time ? SHEAF_EXIT_FAILED : SHEAF_EXIT_OK;
 }
 
+/* By its name, NAME.so or NAME.so.N, as the file may not be there: that is then told of the right kind. */
+static bool is_shared_object(const char *words)
+{
+	size_t length = strcspn(words, " \t\n");
+
+	for (size_t i = 0; i + 3 <= length; i++)
+		if (memcmp(words + i, ".so", 3) == 0 && !memchr(words + i, '/', length - i) &&
+		    (i + 3 == length || words[i + 3] == '.'))
+			return true;
+	return false;
+}
+
 int sheaf_cmd_check(int argc, char **argv)
 {
 	struct check_args args = { .time_ms = TIME_MS_DEFAULT, .seed = 1, .block_size = 512 };
 	struct sheaf_operands operands;
 	struct images images = { .count = 0 };
 	char *words = NULL;
+	bool program;
 	int r = sheaf_options_parse(&check_line, argc, argv, &args, &operands);
 
 	if (r != SHEAF_OPTIONS_RUN)
 		return sheaf_options_exit(r);
-	r = sheaf_loaded_driver_find(operands.words[0], &words);
+	program = !is_shared_object(operands.words[0]);
+	if (!program)
+		r = sheaf_loaded_driver_find(operands.words[0], &words);
+	else
+		r = (words = strdup(operands.words[0])) ? 0 : -ENOMEM;
 	if (r == 0)
 		r = make_images(&images, (unsigned)args.images);
 	if (r == 0) {
 		const struct check_options options = {
 			.words = words,
+			.program = program,
 			.images = images.paths,
 			.image_count = images.count,
 			.read_only = args.read_only,

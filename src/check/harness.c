@@ -6,7 +6,8 @@
  *
  * What it looks at when a slot comes back: the slot was OUT; the response fits the task; the command slot is as it was; nothing was
  * written around the buffer. Then response and buffer are painted, and check_untouched() looks whether the paint is whole; with `guard`
- * the driver's mapping of the buffer is taken away as well, so that a touch is a crash.
+ * the driver's mapping of the buffer is taken away as well, so that a touch is a crash; that of a program is not ours, so its buffers are
+ * painted too.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -60,7 +61,7 @@ static bool is_painted(const uint8_t *bytes, size_t n)
 /* The driver may touch the buffer, or not. Only with guard. */
 static void open_buffer(struct check *c, uint16_t slot, bool open)
 {
-	if (c->guard)
+	if (c->guard && !c->options->program)
 		mprotect(sheaf_view_buffer(&c->controller_view, slot),
 			 c->controller_view.geometry.buffer_stride,
 			 open ? PROT_READ | PROT_WRITE : PROT_NONE);
@@ -148,6 +149,8 @@ static void take_back(struct check *c, uint32_t index, const struct sheaf_respon
 	look_at_response(c, slot);
 	look_at_memory(c, slot);
 	memset(&c->view.responses[slot], PAINT, sizeof(c->view.responses[slot]));
+	if (c->guard && c->options->program)
+		memset(check_buffer(c, slot), PAINT, s->requested);
 	open_buffer(c, slot, false);
 	if (c->on_end)
 		c->on_end(c, slot);
@@ -189,6 +192,7 @@ int check_harness_create(struct check *c)
 
 	c->slots = c->maximum_tasks < CHECK_SLOTS ? c->maximum_tasks : CHECK_SLOTS;
 	geometry.slots = c->slots;
+	geometry.lanes = c->options->program ? 1 : 0;
 	c->region.fd = -1;
 	memset(c->slot, 0, sizeof(c->slot));
 	c->out = 0;
@@ -212,6 +216,8 @@ void check_harness_detach(struct check *c)
 	/* In this order, as the host does: what is in flight on the loop may be the context's. */
 	c->loop = sheaf_loop_free(c->loop);
 	c->context = sheaf_context_free(c->context);
+	if (c->options->program)
+		check_far_disconnect(c);
 }
 
 void check_harness_free(struct check *c)
@@ -304,9 +310,11 @@ static void turn(struct check *c)
 		c->tick.done = tick_done;
 		sheaf_loop_timer(c->loop, &c->tick, TICK_NS);
 	}
-	r = sheaf_loop_turn(c->loop, true);
+	r = sheaf_loop_turn(c->loop, !c->options->program || check_far_may_sleep(c));
 	if (r < 0)
 		check_skip(c, "the loop failed: %s", strerror(-r));
+	if (c->options->program)
+		check_far_take(c);
 }
 
 bool check_wait(struct check *c)
@@ -360,6 +368,9 @@ void check_untouched(struct check *c)
 			note(c, CHECK_TOUCHED, "slot %u: the response was written after it was given back", i);
 		if (memcmp(&c->view.commands[i], &s->sent, sizeof(s->sent)) != 0)
 			note(c, CHECK_TOUCHED, "slot %u: the command was written after it was given back", i);
+		if (c->guard && c->options->program &&
+		    !is_painted(check_buffer(c, i), s->requested))
+			note(c, CHECK_TOUCHED, "slot %u: the buffer was written after it was given back", i);
 	}
 }
 

@@ -25,6 +25,7 @@ __attribute__((noreturn)) static void end(struct check *c, enum check_verdict ve
 	if (format)
 		vsnprintf(j.text, sizeof(j.text), format, args);
 	fflush(NULL);
+	check_far_put_down(c); /* it writes no image that the next rule looks at */
 	/* _exit: threads of the driver may be at work, and a driver that was left in the middle is no leak of ours. */
 	_exit(write(c->verdict_fd, &j, sizeof(j)) == sizeof(j) ? 0 : 1);
 }
@@ -71,6 +72,7 @@ __attribute__((noreturn)) static void run(const struct check_rule *rule,
 	if (!c)
 		_exit(1);
 	c->options = options;
+	c->far.process = SHEAF_DRIVER_PROCESS_NONE;
 	c->verdict_fd = fd;
 	c->patience_ns = (uint64_t)patience_ms * 1000000;
 	if (rule->writes && options->read_only)

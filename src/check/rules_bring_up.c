@@ -43,7 +43,8 @@ static void stops_half_way(struct check *c)
 	check_load(c);
 	check_create(c);
 	check_identify(c);
-	c->ops->stop(c->controller);
+	if (!c->options->program)
+		c->ops->stop(c->controller);
 	check_destroy(c);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * subject.c - the driver that is judged; see check.h. The only file that knows that it is a shared object in this process: a driver
- * that is a program of its own will be started here.
+ * subject.c - the driver that is judged; see check.h. A shared object is loaded into this process, a program is started (far.c): what
+ * differs between the two is in these two files, and turn() of harness.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +31,10 @@ void check_load(struct check *c)
 {
 	const struct check_options *o = c->options;
 
+	if (o->program) {
+		check_far_start(c);
+		return;
+	}
 	if (sheaf_loaded_driver_open(&c->loaded, o->words, o->image_count) < 0)
 		check_fail(c, "it is no driver, see the message");
 	c->ops = &c->loaded.ops;
@@ -52,6 +56,12 @@ void check_load(struct check *c)
 
 void check_create(struct check *c)
 {
+	if (c->options->program) {
+		if (c->far.process.pidfd < 0)
+			check_far_start(c);
+		check_far_create(c);
+		return;
+	}
 	if (sheaf_loaded_driver_create(&c->loaded, CHECK_SLOTS) < 0)
 		check_fail(c, "create() failed, see the message");
 	c->controller = c->loaded.controller;
@@ -59,6 +69,11 @@ void check_create(struct check *c)
 
 void check_destroy(struct check *c)
 {
+	/* STOP has both: stop() and destroy(). */
+	if (c->options->program) {
+		check_far_stop(c);
+		return;
+	}
 	/* The descriptors are still needed: create() may come again. */
 	if (c->loaded.driver->destroy)
 		c->loaded.driver->destroy(c->controller);
@@ -67,6 +82,9 @@ void check_destroy(struct check *c)
 
 void check_identify(struct check *c)
 {
+	/* One that was stopped has ended. */
+	if (c->options->program && c->far.process.pidfd < 0)
+		check_create(c);
 	TRY_ALONE(initialize_controller);
 	TRY(report_initiator_identifier, &c->initiator_id);
 	TRY(report_highest_supported_device_id, &c->highest_target_id);
@@ -106,6 +124,17 @@ static void ask_features(struct check *c)
 		TRY(does_hba_support_multi_pathing, &ignored);
 }
 
+static void make_context(struct check *c)
+{
+	int r = sheaf_context_create(c->ops, c->controller, &c->controller_view, c->bundled, c->loop,
+				     &c->context);
+
+	if (r < 0)
+		check_fail(c, "create_context failed: %s", strerror(-r));
+	sheaf_context_attach_port(c->context, check_harness_port(c));
+	c->port = sheaf_context_request_port(c->context);
+}
+
 void check_bring_up(struct check *c)
 {
 	bool manages = false;
@@ -115,6 +144,8 @@ void check_bring_up(struct check *c)
 	r = check_harness_create(c);
 	if (r < 0)
 		check_skip(c, "no memory for the slots: %s", strerror(-r));
+	if (c->options->program)
+		sheaf_remote_use_region(c->controller, &c->region);
 	TRY(map_data_area, c->controller_view.data,
 	    c->slots * c->controller_view.geometry.buffer_stride,
 	    c->controller_view.geometry.buffer_bytes);
@@ -130,12 +161,10 @@ void check_bring_up(struct check *c)
 		TRY(does_hba_perform_device_management, &manages);
 	if (manages)
 		check_fail(c, "does_hba_perform_device_management says yes, and there is no way to announce a target here");
-	r = sheaf_context_create(c->ops, c->controller, &c->controller_view, c->bundled, c->loop,
-				 &c->context);
-	if (r < 0)
-		check_fail(c, "create_context failed: %s", strerror(-r));
-	sheaf_context_attach_port(c->context, check_harness_port(c));
-	c->port = sheaf_context_request_port(c->context);
+	if (c->options->program)
+		check_far_connect(c);
+	else
+		make_context(c);
 	ask_features(c);
 }
 
@@ -148,7 +177,17 @@ void check_start_driver(struct check *c)
 
 void check_stop_driver(struct check *c)
 {
+	if (c->options->program)
+		check_far_stop(c);
 	check_harness_detach(c);
-	c->ops->stop(c->controller);
+	if (!c->options->program)
+		c->ops->stop(c->controller);
+	check_harness_free(c);
+}
+
+void check_kill_driver(struct check *c)
+{
+	check_far_kill(c);
+	check_harness_detach(c);
 	check_harness_free(c);
 }

@@ -444,6 +444,11 @@ static int on_worker(struct process *p, struct sheaf_message *m, int fd)
 		close(fd);
 		return p->workers ? -EPROTO : -ENOMEM;
 	}
+	/* A host that cannot know takes the answer for it. */
+	if (!m->values[1] && !p->driver->ops->process_parallel_task) {
+		close(fd);
+		return -EOPNOTSUPP;
+	}
 	w = &p->workers[p->workers_here];
 	w->process = p;
 	w->index = p->workers_here++;

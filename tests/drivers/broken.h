@@ -10,6 +10,7 @@
  *   RESPONSE(task, response)     the response is filled in
  *   COMPLETED(disk, slot)        it was handed back
  *   COMPLETE(context, slots, n)  hand back
+ *   CREATED(start)               in create(): 0, or what it fails with
  *   ID(n)                        what map_hba_data gives for slot n
  *   SETTINGS                     fields of the table, or of the driver in DRIVER_SETTINGS, that are not as below
  */
@@ -37,6 +38,9 @@
 #endif
 #ifndef COMPLETE
 #define COMPLETE(context, slots, n) sheaf_bundled_parallel_task_completion(context, slots, n)
+#endif
+#ifndef CREATED
+#define CREATED(start) ((void)(start), 0)
 #endif
 #ifndef ID
 #define ID(n) ((n) + 1)
@@ -340,11 +344,12 @@ static int create(const struct sheaf_driver_start *start, void **ret_controller)
 						      .done = task_done };
 	int r = -ENOMEM;
 
-	(void)start;
 	if (!disk)
 		return r;
 	disk->bytes = calloc(1, BYTES);
 	if (disk->bytes)
+		r = CREATED(start);
+	if (disk->bytes && r == 0)
 		r = sheaf_target_create(&options, &disk->target);
 	if (r < 0) {
 		destroy(disk);
@@ -366,6 +371,13 @@ static const struct sheaf_driver broken = {
 	.destroy = destroy,
 };
 SHEAF_DRIVER(broken)
+
+#ifdef SHEAF_DRIVER_PROGRAM
+int main(int argc, char **argv)
+{
+	return sheaf_driver_main(&broken, argc, argv);
+}
+#endif
 
 /* Those that a broken-*.c does without. */
 static inline void use_all(void)

@@ -13,14 +13,16 @@ export ASAN_OPTIONS=detect_leaks=0
 seconds=12
 ! is_sanitized || seconds=30
 
-# check DRIVER: its words go to $tmp
+# check DRIVER: its words go to $tmp. One that is a program may have an image, and more time: processes are started.
 check() {
-	timeout -k 5 90 "$SHEAF" check --time=$seconds "$drivers/broken-$1.so" >"$tmp/$1.out" 2>"$tmp/$1.err"
+	local words=("--time=$seconds" "$drivers/broken-$1.so")
+	[ ! -x "$drivers/broken-$1" ] || words=(--time=60 --images=1 "$drivers/broken-$1")
+	timeout -k 5 90 "$SHEAF" check "${words[@]}" >"$tmp/$1.out" 2>"$tmp/$1.err"
 }
 
 # Those wait most of their time for tasks that do not end, and do it together.
 declare -A begun
-for name in never bundle slot reset abort-drops; do
+for name in never bundle slot reset abort-drops exits dirty memory; do
 	check $name &
 	begun[$name]=$!
 done
@@ -70,3 +72,11 @@ broken odd "odd CDBs are answered"
 broken abort-drops "ABORT TASK is answered, and the task still ends once"
 broken abort-answer "ABORT TASK is answered, and the task still ends once"
 broken reset "resets are answered, all tasks still end once, and it is ready again"
+
+# Programs.
+broken exits "every task ends exactly once, in its own slot"
+grep -q "every task ends.*ended with 3" "$tmp/exits.out" || fail "how the process ended is not told"
+broken dirty "killed while tasks are out, it is started again and serves"
+grep -q "serves: create failed" "$tmp/dirty.out" || fail "what failed in the second start is not named"
+broken memory "what was written and flushed is there after a crash"
+[ "$(grep -c "^not ok" "$tmp/memory.out")" = 1 ] || fail "memory: breaks more than what it was made for"
