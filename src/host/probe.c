@@ -83,9 +83,13 @@ static int wait_ready(struct probe *p, uint64_t target, uint32_t lun)
 {
 	static const uint8_t test_unit_ready[6] = { 0x00 };
 
-	for (int i = 0; i < READY_TRIES; i++)
+	for (int i = 0; i < READY_TRIES; i++) {
 		if (command(p, target, lun, test_unit_ready, 6, 0) >= 0)
 			return 0;
+		/* Only an answer is worth another question: each that is not answered takes a deadline and all graces. */
+		if (p->result.service_response != SHEAF_TASK_COMPLETE)
+			break;
+	}
 	return -EIO;
 }
 

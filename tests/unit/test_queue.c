@@ -835,6 +835,22 @@ START_TEST(flush_does_not_take_another_tasks_end_for_its_own)
 }
 END_TEST
 
+/* A driver that answers nothing is given up after one deadline a question, not after sixteen. */
+START_TEST(probe_gives_a_driver_up_that_answers_nothing)
+{
+	static struct sheaf_unit units[SHEAF_LUNS_MAX];
+	struct sheaf_host_options o = options(BUNDLED);
+
+	fake_init(&fake);
+	o.timeout_ms = 20;
+	open_with(&o);
+	ck_assert_int_lt(sheaf_probe(queue, units), 0);
+	ck_assert_uint_le(stat(started), 2 * (FAKE_INITIATOR + 1)); /* of each target but the initiator */
+	ck_assert_uint_eq(stat(started), stat(timeouts));
+	close_queue();
+}
+END_TEST
+
 /* Rules 6 and 8: deadlines and quarantine */
 
 /* The tasks of all commands that were timed. */
@@ -1410,6 +1426,7 @@ int main(void)
 	tcase_add_test(tc, task_that_is_completed_and_refused_ends_once);
 	tcase_add_test(tc, task_that_is_completed_and_refused_when_its_slot_has_moved_ends_once);
 	both(flush_does_not_take_another_tasks_end_for_its_own);
+	tcase_add_test(tc, probe_gives_a_driver_up_that_answers_nothing);
 	both(task_that_is_sent_again_is_counted_and_is_a_task_of_its_own);
 	both(task_ends_at_its_deadline_and_not_before);
 	both(task_without_a_limit_has_no_deadline);
