@@ -12,7 +12,7 @@ for transport in $(transports); do
 	mount_sheaf --driver=disk --transport="$transport" "$tmp/image" "$tmp/mnt"
 	in_background timeout $((seconds + 60)) fio --name=verify --filename="$tmp/mnt/disk" --direct=1 \
 		--rw=randrw --bs=4k --size=16M --offset_increment=16M --numjobs=4 --iodepth=16 --ioengine=libaio \
-		--verify=crc32c --verify_backlog=256 --verify_fatal=1 --time_based --runtime="$seconds" --output="$tmp/fio.log"
+		--verify=crc32c --verify_state_save=0 --verify_backlog=256 --verify_fatal=1 --time_based --runtime="$seconds" --output="$tmp/fio.log"
 	fio=$background
 	kill_drivers "$tmp/mnt" "$fio"
 	wait "$fio" || {

@@ -58,6 +58,10 @@ for transport in $(transports); do
 		if [ "$depth" != 1 ]; then
 			sort -o "$tmp/first.cdbs" "$tmp/first.cdbs"
 			sort -o "$tmp/second.cdbs" "$tmp/second.cdbs"
+			# The last flush may be played while writes before it are still out; then the player's close flushes once more.
+			if [ "$(grep -c "^35" "$tmp/second.cdbs")" = $(($(grep -c "^35" "$tmp/first.cdbs") + 1)) ]; then
+				sed -i "0,/^35/{/^35/d}" "$tmp/second.cdbs"
+			fi
 		fi
 		diff "$tmp/first.cdbs" "$tmp/second.cdbs" >"$tmp/difference" ||
 			fail "$transport, depth $depth: other CDBs: $(head -n 5 "$tmp/difference")"
