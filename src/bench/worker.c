@@ -16,8 +16,8 @@
 
 #include "base/log.h"
 
-/* To begin, and beyond the time of a load. The slowest thing is 128 MiB in flight on a slow disk. */
-#define GRACE_MS 20000
+/* To begin, and beyond the time of a load. The slowest thing is 128 MiB in flight on a slow disk, on a machine that has other work. */
+#define GRACE_MS 60000
 #define END_MS	 3000
 
 struct command {

@@ -94,7 +94,7 @@ check() {
 	burst 7 $RANDOM || fail "$*: $image"
 	if ! is_sanitized; then
 		[ "$folder" = "$tmp" ] || echo "$* ${image%/*}: $(resident_kib) KiB after a burst"
-		wait_until 10 is_small || fail "$*: $(resident_kib) KiB are resident"
+		wait_until 40 is_small || fail "$*: $(resident_kib) KiB are resident"
 		echo "$* ${image%/*}: $(resident_kib) KiB at rest"
 	fi
 	sleep 2
