@@ -34,6 +34,7 @@
 struct sheaf_fuse_ring {
 	struct sheaf_ring_entry *entries;
 	unsigned entry_count;
+	unsigned kernel_queues; /* that its entries are shared among */
 	struct sheaf_uring_headers *headers;
 	uint8_t *window;
 	size_t window_bytes;
@@ -58,6 +59,11 @@ static unsigned possible_cpus(void)
 	if (in)
 		fclose(in);
 	return n;
+}
+
+unsigned sheaf_fuse_ring_depth(const struct sheaf_fuse_ring *ring)
+{
+	return ring->kernel_queues ? ring->entry_count / ring->kernel_queues : 0;
 }
 
 bool sheaf_fuse_ring_fits(unsigned slots, unsigned loops)
@@ -331,6 +337,7 @@ int sheaf_fuse_ring_create(struct sheaf_fuse_queue *fq, unsigned index, unsigned
 	if (!ring)
 		return -ENOMEM;
 	fq->ring = ring;
+	ring->kernel_queues = queues;
 	fq->client.slot_free = slot_free;
 	ring->entry_count = count_entries(fq, index, spares ? spares : 1);
 	if (ring->entry_count < queues) {
