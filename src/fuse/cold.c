@@ -260,6 +260,36 @@ static void cold_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 	fuse_reply_err(req, 0);
 }
 
+/*
+ * Not for disks, which have their own. If these were not served, libfuse would answer ENOSYS, and the kernel would then
+ * never again send the operation for any file of the mount: who had once closed stats.json had no FLUSH of the disks any more.
+ */
+static void cold_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino, (void)fi;
+	fuse_reply_err(req, 0);
+}
+
+static void cold_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *fi)
+{
+	(void)only_data;
+	cold_flush(req, ino, fi);
+}
+
+static void cold_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+			   struct fuse_file_info *fi)
+{
+	(void)ino, (void)mode, (void)offset, (void)length, (void)fi;
+	fuse_reply_err(req, EOPNOTSUPP);
+}
+
+static void cold_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+		       struct fuse_file_info *fi)
+{
+	(void)ino, (void)offset, (void)whence, (void)fi;
+	fuse_reply_err(req, EINVAL);
+}
+
 struct listing {
 	fuse_req_t req;
 	char *buffer;
@@ -380,6 +410,10 @@ const struct fuse_lowlevel_ops sheaf_cold_ops = {
 	.open = cold_open,
 	.read = cold_read,
 	.release = cold_release,
+	.flush = cold_flush,
+	.fsync = cold_fsync,
+	.fallocate = cold_fallocate,
+	.lseek = cold_lseek,
 	.readdir = cold_readdir,
 	.statfs = cold_statfs,
 	.unlink = cold_unlink,

@@ -74,8 +74,8 @@ static uint64_t get_address(const uint8_t *at, unsigned bytes)
 	return wide;
 }
 
-/* -1: not served. The kernel's sg takes what it does not know for "none"; block devices refuse it, and so do we. */
-static int direction_of(int32_t dxfer_direction)
+/* What is not known is "none", as for the kernel's sg: libiscsi sends 0 for it. */
+static enum sheaf_transfer_direction direction_of(int32_t dxfer_direction)
 {
 	switch (dxfer_direction) {
 	case SG_DXFER_NONE:
@@ -87,7 +87,7 @@ static int direction_of(int32_t dxfer_direction)
 	case DIRECTION_UNKNOWN:
 		return SHEAF_TRANSFER_FROM_TARGET;
 	default:
-		return -1;
+		return SHEAF_TRANSFER_NONE;
 	}
 }
 
@@ -96,11 +96,11 @@ int sheaf_sg_decode(const uint8_t header[], bool narrow, uint32_t longest,
 {
 	const struct layout *l = &layouts[narrow];
 	uint32_t flags = get32(header + l->flags), length = get32(header + 12);
-	int direction = direction_of((int32_t)get32(header + 4));
+	enum sheaf_transfer_direction direction = direction_of((int32_t)get32(header + 4));
 	uint16_t vector_count;
 
 	memcpy(&vector_count, header + 10, sizeof(vector_count));
-	if (get32(header) != 'S' || direction < 0 || flags & FLAG_MMAP_IO)
+	if (get32(header) != 'S' || flags & FLAG_MMAP_IO)
 		return -EINVAL;
 	if (header[8] < 6 || header[8] > SHEAF_SG_CDB_MAX)
 		return -EMSGSIZE;

@@ -51,7 +51,7 @@ size_t sheaf_sg_header_bytes(bool narrow);
 /**
  * sheaf_sg_decode() - check @header
  * @longest: bytes of data that a command may have.
- * Return: 0; -EINVAL: no version 3 header, direction, flag (SG_FLAG_MMAP_IO) or length that is not served; -EMSGSIZE: the CDB's length.
+ * Return: 0; -EINVAL: no version 3 header, a flag (SG_FLAG_MMAP_IO) or length that is not served; -EMSGSIZE: the CDB's length.
  */
 int sheaf_sg_decode(const uint8_t header[], bool narrow, uint32_t longest,
 		    struct sheaf_sg_command *ret_command);
