@@ -162,7 +162,8 @@ bool sheaf_caller_abandon(struct sheaf_caller *caller, uint64_t stalled_ns)
 	bool stalled;
 
 	pthread_mutex_lock(&caller->pool->lock);
-	stalled = caller->state == SHEAF_CALLER_WORKING && now_ns() - caller->begun_ns >= stalled_ns;
+	stalled =
+		caller->state == SHEAF_CALLER_WORKING && now_ns() - caller->begun_ns >= stalled_ns;
 	if (stalled)
 		caller->state = SHEAF_CALLER_ABANDONED;
 	pthread_mutex_unlock(&caller->pool->lock);
@@ -209,8 +210,8 @@ static int move(struct sheaf_caller *caller, transfer *call, const struct iovec 
 	return (size_t)n == bytes ? 0 : -EFAULT;
 }
 
-int sheaf_caller_read_vector(struct sheaf_caller *caller, const struct iovec remote[], unsigned count,
-			     void *to, size_t bytes)
+int sheaf_caller_read_vector(struct sheaf_caller *caller, const struct iovec remote[],
+			     unsigned count, void *to, size_t bytes)
 {
 	return move(caller, process_vm_readv, remote, count, to, bytes);
 }
@@ -228,7 +229,8 @@ int sheaf_caller_read(struct sheaf_caller *caller, uint64_t address, void *to, s
 	return sheaf_caller_read_vector(caller, &remote, 1, to, bytes);
 }
 
-int sheaf_caller_write(struct sheaf_caller *caller, uint64_t address, const void *from, size_t bytes)
+int sheaf_caller_write(struct sheaf_caller *caller, uint64_t address, const void *from,
+		       size_t bytes)
 {
 	const struct iovec remote = { (void *)(uintptr_t)address, bytes };
 

@@ -49,7 +49,7 @@ struct sheaf_caller {
 	int (*work)(struct sheaf_caller *caller);
 	void (*done)(void *arg);
 	void *arg;
-	int result; /* of work() */
+	int result;	   /* of work() */
 	uint64_t begun_ns; /* monotonic: when its last call began; guarded by the lock */
 	/* What the work is about; filled in by the request. */
 	pid_t tid;
@@ -60,7 +60,8 @@ struct sheaf_caller {
 	uint8_t cdb[SHEAF_SG_CDB_MAX];
 	uint8_t sense[SHEAF_SG_SENSE_MAX];
 	uint32_t moved; /* bytes in buffer for the caller */
-	struct fuse_session *stale_session; /* the page cache of stale_node is out of date; NULL: it is not */
+	struct fuse_session
+		*stale_session; /* the page cache of stale_node is out of date; NULL: it is not */
 	uint64_t stale_node;
 	struct sheaf_host *host; /* of SG_SCSI_RESET */
 	uint64_t target_id, lun;
@@ -89,10 +90,11 @@ void sheaf_caller_release(struct sheaf_caller *caller);
 
 /* For work(). 0; -EFAULT: not all of it is there; -EPERM, -ESRCH: as process_vm_readv(2); -ECANCELED: abandoned. */
 int sheaf_caller_read(struct sheaf_caller *caller, uint64_t address, void *to, size_t bytes);
-int sheaf_caller_write(struct sheaf_caller *caller, uint64_t address, const void *from, size_t bytes);
+int sheaf_caller_write(struct sheaf_caller *caller, uint64_t address, const void *from,
+		       size_t bytes);
 /** The same with a list of addresses. @bytes: their sum. */
-int sheaf_caller_read_vector(struct sheaf_caller *caller, const struct iovec remote[], unsigned count,
-			     void *to, size_t bytes);
+int sheaf_caller_read_vector(struct sheaf_caller *caller, const struct iovec remote[],
+			     unsigned count, void *to, size_t bytes);
 int sheaf_caller_write_vector(struct sheaf_caller *caller, const struct iovec remote[],
 			      unsigned count, const void *from, size_t bytes);
 

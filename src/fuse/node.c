@@ -37,13 +37,12 @@
 #include "fuse/fuse.h"
 #include "fuse/task.h"
 
-#define STALLED_NS UINT64_C(10000000000)
-#define TICK_NS UINT64_C(1000000000)
+#define STALLED_NS    UINT64_C(10000000000)
+#define TICK_NS	      UINT64_C(1000000000)
 #define REFUSALS_SAID 8
-/* What a caller's thread reads of a long argument. */
-#define VERSION_NUMBER 30536 /* as the kernel's sg has it; tools want 30000 or more */
-#define TICKS_A_SECOND 100   /* USER_HZ */
-#define TIMEOUT_DEFAULT (60 * TICKS_A_SECOND)
+#define VERSION_NUMBER	  30536 /* as the kernel's sg has it; tools want 30000 or more */
+#define TICKS_A_SECOND	  100	/* USER_HZ */
+#define TIMEOUT_DEFAULT	  (60 * TICKS_A_SECOND)
 #define INITIATOR_CALLERS 1
 /* Source: the kernel's include/scsi/scsi_ioctl.h and include/uapi/linux/fs.h, where glibc's headers lack them. */
 #ifndef SCSI_IOCTL_GET_IDLUN
@@ -54,7 +53,8 @@
 #endif
 #define RESET_NO_ESCALATE 0x100
 
-static_assert(SHEAF_CALLER_BUFFER_BYTES == SHEAF_MAX_WRITE, "what a slot takes is what a caller may send");
+static_assert(SHEAF_CALLER_BUFFER_BYTES == SHEAF_MAX_WRITE,
+	      "what a slot takes is what a caller may send");
 
 struct sheaf_node_handle *sheaf_node_open(void)
 {
@@ -111,12 +111,14 @@ static bool may_call(struct sheaf_request *request)
 	const struct fuse_in_header *header = sheaf_request_header(request);
 
 	/* The file's mode is not enough: a descriptor can be passed on. */
-	if (header->uid != 0 && header->uid != request->fq->fuse->disks.uid && header->uid != geteuid()) {
+	if (header->uid != 0 && header->uid != request->fq->fuse->disks.uid &&
+	    header->uid != geteuid()) {
 		say_refusal(request, "only the owner of the mount and root may");
 		return false;
 	}
 	if (header->pid == 0) {
-		say_refusal(request, "its process is not visible in the PID namespace of the mount");
+		say_refusal(request,
+			    "its process is not visible in the PID namespace of the mount");
 		return false;
 	}
 	return true;
@@ -162,8 +164,10 @@ static int worked(struct sheaf_request *request)
 
 	request->fq->node_working--;
 	if (result == -EPERM)
-		say_refusal(request, "the system does not let this server (its user, without CAP_SYS_PTRACE) at the "
-				     "memory of that process; run it as the user and group of the mount");
+		say_refusal(request,
+			    "the system does not let this server (its user, without "
+			    "CAP_SYS_PTRACE) at the "
+			    "memory of that process; run it as the user and group of the mount");
 	return result;
 }
 
@@ -171,7 +175,8 @@ static int worked(struct sheaf_request *request)
 static void tick_done(struct sheaf_op *op, int result)
 {
 	struct sheaf_fuse_queue *fq =
-		(struct sheaf_fuse_queue *)((char *)op - offsetof(struct sheaf_fuse_queue, node_tick));
+		(struct sheaf_fuse_queue *)((char *)op -
+					    offsetof(struct sheaf_fuse_queue, node_tick));
 
 	(void)result;
 	fq->node_tick_armed = false;
@@ -231,18 +236,18 @@ static int copy_data(struct sheaf_caller *caller, bool read, uint32_t bytes)
 	int r;
 
 	if (c->vector_count == 0)
-		return read ? sheaf_caller_read(caller, c->data, caller->buffer, bytes) :
-			      sheaf_caller_write(caller, c->data, caller->buffer, bytes);
+		return read ? sheaf_caller_read(caller, c->data, caller->buffer, bytes)
+			    : sheaf_caller_write(caller, c->data, caller->buffer, bytes);
 	r = sheaf_caller_read(caller, c->data, raw,
-			      c->vector_count * (c->narrow ? SHEAF_SG_VECTOR_ELEMENT / 2u :
-							     SHEAF_SG_VECTOR_ELEMENT));
+			      c->vector_count * (c->narrow ? SHEAF_SG_VECTOR_ELEMENT / 2u
+							   : SHEAF_SG_VECTOR_ELEMENT));
 	if (r < 0)
 		return r;
 	/* A list that has shrunk since it was measured is a fault of the caller's. */
 	if (sheaf_sg_decode_vector(raw, c->vector_count, c->narrow, bytes, vector, &count) < bytes)
 		return -EFAULT;
-	return read ? sheaf_caller_read_vector(caller, vector, count, caller->buffer, bytes) :
-		      sheaf_caller_write_vector(caller, vector, count, caller->buffer, bytes);
+	return read ? sheaf_caller_read_vector(caller, vector, count, caller->buffer, bytes)
+		    : sheaf_caller_write_vector(caller, vector, count, caller->buffer, bytes);
 }
 
 /* A scatter list that is shorter than dxfer_len is the transfer's length. */
@@ -253,12 +258,13 @@ static int measure_vector(struct sheaf_caller *caller)
 	uint8_t raw[SHEAF_SG_VECTOR_MAX * SHEAF_SG_VECTOR_ELEMENT];
 	unsigned count;
 	int r = sheaf_caller_read(caller, c->data, raw,
-				  c->vector_count * (c->narrow ? SHEAF_SG_VECTOR_ELEMENT / 2u :
-								 SHEAF_SG_VECTOR_ELEMENT));
+				  c->vector_count * (c->narrow ? SHEAF_SG_VECTOR_ELEMENT / 2u
+							       : SHEAF_SG_VECTOR_ELEMENT));
 
 	if (r < 0)
 		return r;
-	c->length = sheaf_sg_decode_vector(raw, c->vector_count, c->narrow, c->length, vector, &count);
+	c->length =
+		sheaf_sg_decode_vector(raw, c->vector_count, c->narrow, c->length, vector, &count);
 	return c->length ? 0 : -EINVAL;
 }
 
@@ -299,11 +305,13 @@ static int write_outcome(struct sheaf_caller *caller)
 	if (c->moves && caller->moved)
 		r = copy_data(caller, false, caller->moved);
 	if (r == 0)
-		r = sheaf_caller_write(caller, c->sense, caller->sense, caller->outcome.sense_length);
+		r = sheaf_caller_write(caller, c->sense, caller->sense,
+				       caller->outcome.sense_length);
 	sheaf_sg_encode(&caller->outcome, bytes);
 	if (r == 0)
-		r = sheaf_caller_write(caller, caller->argument + sheaf_sg_outcome_offset(c->narrow),
-				       bytes, sizeof(bytes));
+		r = sheaf_caller_write(caller,
+				       caller->argument + sheaf_sg_outcome_offset(c->narrow), bytes,
+				       sizeof(bytes));
 	return r;
 }
 
@@ -320,7 +328,9 @@ static void command_ended(struct sheaf_request *request, const struct sheaf_resu
 	const struct sheaf_sg_command *c = &caller->command;
 	struct sheaf_fuse *fuse = request->fq->fuse;
 	bool complete = result->service_response == SHEAF_TASK_COMPLETE;
-	uint8_t sense = complete && result->status == SHEAF_STATUS_CHECK_CONDITION ? result->sense_length : 0;
+	uint8_t sense = complete && result->status == SHEAF_STATUS_CHECK_CONDITION
+				? result->sense_length
+				: 0;
 
 	sheaf_leave_gate(request);
 	if (!request->file->unit.read_only)
@@ -331,9 +341,12 @@ static void command_ended(struct sheaf_request *request, const struct sheaf_resu
 		.status = complete ? (uint8_t)result->status : 0,
 		.host_status = sheaf_sg_host_status(result->service_response, result->status),
 		.sense_valid = sense > 0,
-		.sense_length = !c->sense ? 0 : sense < c->sense_room ? sense : c->sense_room,
+		.sense_length = !c->sense		? 0
+				: sense < c->sense_room ? sense
+							: c->sense_room,
 		.resid = (int32_t)(c->length - (complete ? result->bytes_transferred : 0)),
-		.duration_ms = (uint32_t)((sheaf_loop_now(request->fq->loop) - request->cursor) / 1000000),
+		.duration_ms =
+			(uint32_t)((sheaf_loop_now(request->fq->loop) - request->cursor) / 1000000),
 	};
 	memcpy(caller->sense, result->sense, sense);
 	caller->moved = 0;
@@ -343,7 +356,8 @@ static void command_ended(struct sheaf_request *request, const struct sheaf_resu
 	}
 	if (fuse->cache && !request->file->unit.read_only) {
 		caller->stale_session = fuse->session;
-		caller->stale_node = SHEAF_NODE_DISK0 + (uint64_t)(request->file - fuse->disks.files);
+		caller->stale_node =
+			SHEAF_NODE_DISK0 + (uint64_t)(request->file - fuse->disks.files);
 	}
 	run(request, write_outcome, wrote_outcome);
 }
@@ -363,7 +377,8 @@ static void send_command(struct sheaf_request *request)
 	task->transfer_direction = c->direction;
 	task->requested_transfer_count = c->length;
 	task->initiator_index = INITIATOR_CALLERS;
-	if (c->timeout_ms && (!task->timeout_in_milli_sec || c->timeout_ms < task->timeout_in_milli_sec))
+	if (c->timeout_ms &&
+	    (!task->timeout_in_milli_sec || c->timeout_ms < task->timeout_in_milli_sec))
 		task->timeout_in_milli_sec = c->timeout_ms;
 	request->cursor = sheaf_loop_now(request->fq->loop);
 	request->next = command_ended;
@@ -440,7 +455,8 @@ static int int_of(const struct sheaf_caller *caller)
 
 static void got_timeout(struct sheaf_request *request)
 {
-	struct sheaf_node_handle *handle = (struct sheaf_node_handle *)(uintptr_t)args_of(request)->fh;
+	struct sheaf_node_handle *handle =
+		(struct sheaf_node_handle *)(uintptr_t)args_of(request)->fh;
 	int r = worked(request), timeout = int_of(request->caller);
 
 	if (r == 0 && timeout < 0)
@@ -497,7 +513,8 @@ static void begin_reset(struct sheaf_request *request)
 	run(request, reset, answered);
 }
 
-static void begin_read_int(struct sheaf_request *request, void (*then)(struct sheaf_request *request))
+static void begin_read_int(struct sheaf_request *request,
+			   void (*then)(struct sheaf_request *request))
 {
 	if (begin_call(request))
 		run(request, read_int, then);
@@ -519,9 +536,8 @@ static void answer_scsi_id(struct sheaf_request *request)
 static void answer_idlun(struct sheaf_request *request)
 {
 	const struct sheaf_unit *unit = &request->file->unit;
-	const uint32_t idlun[2] = {
-		(uint32_t)(unit->target_id & 0xff) | (unit->lun & 0xff) << 8, 0
-	};
+	const uint32_t idlun[2] = { (uint32_t)(unit->target_id & 0xff) | (unit->lun & 0xff) << 8,
+				    0 };
 
 	answer(request, idlun, sizeof(idlun));
 }

@@ -10,7 +10,8 @@ struct sheaf_request;
 
 /** An open node. Allocated; free() it. */
 struct sheaf_node_handle {
-	_Atomic int timeout; /* SG_SET_TIMEOUT, in ticks of a hundredth of a second; SG_IO has its own */
+	_Atomic int
+		timeout; /* SG_SET_TIMEOUT, in ticks of a hundredth of a second; SG_IO has its own */
 };
 
 /** NULL without memory. */

@@ -14,9 +14,9 @@ enum {
 	NARROW_ELEMENT = 8,
 };
 /* Flags and results that glibc's header lacks: include/scsi/sg.h of the kernel. */
-#define FLAG_MMAP_IO 0x04
-#define DIRECTION_UNKNOWN (-5)
-#define INFO_CHECK 0x01
+#define FLAG_MMAP_IO	    0x04
+#define DIRECTION_UNKNOWN   (-5)
+#define INFO_CHECK	    0x01
 #define DRIVER_STATUS_SENSE 0x08
 enum host_status {
 	HOST_OK = 0x00,
@@ -30,8 +30,18 @@ struct layout {
 	uint8_t data, cdb, sense, timeout, flags, address_bytes;
 };
 static const struct layout layouts[] = {
-	[false] = { .data = 16, .cdb = 24, .sense = 32, .timeout = 40, .flags = 44, .address_bytes = 8 },
-	[true] = { .data = 16, .cdb = 20, .sense = 24, .timeout = 28, .flags = 32, .address_bytes = 4 },
+	[false] = { .data = 16,
+		    .cdb = 24,
+		    .sense = 32,
+		    .timeout = 40,
+		    .flags = 44,
+		    .address_bytes = 8 },
+	[true] = { .data = 16,
+		   .cdb = 20,
+		   .sense = 24,
+		   .timeout = 28,
+		   .flags = 32,
+		   .address_bytes = 4 },
 };
 #if UINTPTR_MAX > UINT32_MAX
 static_assert(sizeof(struct sg_io_hdr) == SHEAF_SG_HEADER_MAX, "the native layout");
@@ -42,7 +52,8 @@ static_assert(offsetof(struct sg_io_hdr, dxferp) == 16 && offsetof(struct sg_io_
 		      offsetof(struct sg_io_hdr, status) == 64,
 	      "the native layout");
 #endif
-static_assert(offsetof(struct sg_io_hdr, cmd_len) == 8 && offsetof(struct sg_io_hdr, iovec_count) == 10 &&
+static_assert(offsetof(struct sg_io_hdr, cmd_len) == 8 &&
+		      offsetof(struct sg_io_hdr, iovec_count) == 10 &&
 		      offsetof(struct sg_io_hdr, dxfer_len) == 12,
 	      "what both layouts have in the same place");
 
@@ -141,9 +152,9 @@ uint32_t sheaf_sg_decode_vector(const uint8_t bytes[], unsigned count, bool narr
 			n = length - total;
 		if (n == 0)
 			continue;
-		out[used++] = (struct iovec){
-			(void *)(uintptr_t)get_address(element, address_bytes), (size_t)n
-		};
+		out[used++] =
+			(struct iovec){ (void *)(uintptr_t)get_address(element, address_bytes),
+					(size_t)n };
 		total += (uint32_t)n;
 	}
 	*ret_count = used;

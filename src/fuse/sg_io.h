@@ -16,12 +16,12 @@
 #include <sheaf/task.h>
 
 enum {
-	SHEAF_SG_CDB_MAX = 16,	       /* what a task carries */
-	SHEAF_SG_HEADER_MAX = 88,      /* bytes of the wider layout */
-	SHEAF_SG_VECTOR_MAX = 1024,    /* UIO_MAXIOV: elements of a scatter list */
-	SHEAF_SG_VECTOR_ELEMENT = 16,  /* bytes of an element, at most */
-	SHEAF_SG_OUTCOME_BYTES = 20,   /* status to info: what is written back of a header */
-	SHEAF_SG_SENSE_MAX = 252,      /* sb_len_wr is a byte; SPC-4 section 4.5.1 */
+	SHEAF_SG_CDB_MAX = 16,	      /* what a task carries */
+	SHEAF_SG_HEADER_MAX = 88,     /* bytes of the wider layout */
+	SHEAF_SG_VECTOR_MAX = 1024,   /* UIO_MAXIOV: elements of a scatter list */
+	SHEAF_SG_VECTOR_ELEMENT = 16, /* bytes of an element, at most */
+	SHEAF_SG_OUTCOME_BYTES = 20,  /* status to info: what is written back of a header */
+	SHEAF_SG_SENSE_MAX = 252,     /* sb_len_wr is a byte; SPC-4 section 4.5.1 */
 };
 
 /** A header that makes sense. Addresses are the caller's, and may be anything. */
@@ -29,7 +29,7 @@ struct sheaf_sg_command {
 	bool narrow;
 	uint8_t cdb_length; /* 6..16 */
 	uint8_t direction;  /* enum sheaf_transfer_direction */
-	bool moves;	    /* data is copied between the caller and us; not with SG_FLAG_NO_DXFER */
+	bool moves; /* data is copied between the caller and us; not with SG_FLAG_NO_DXFER */
 	uint8_t sense_room;
 	uint16_t vector_count; /* 0: one piece */
 	uint32_t length;       /* bytes of data, dxfer_len; 0 without */

@@ -85,7 +85,7 @@ static const struct direction_row {
 	uint8_t direction;
 	uint32_t taken;
 } directions[] = {
-	{ -1, 4096, 0, SHEAF_TRANSFER_NONE, 0 },	/* NONE: a length counts for nothing */
+	{ -1, 4096, 0, SHEAF_TRANSFER_NONE, 0 }, /* NONE: a length counts for nothing */
 	{ -2, 4096, 0, SHEAF_TRANSFER_TO_TARGET, 4096 },
 	{ -3, 4096, 0, SHEAF_TRANSFER_FROM_TARGET, 4096 },
 	{ -4, 4096, 0, SHEAF_TRANSFER_FROM_TARGET, 4096 }, /* TO_FROM */
@@ -234,7 +234,8 @@ START_TEST(random_headers_keep_the_bounds)
 		if (decode(&c) < 0)
 			continue;
 		ck_assert_msg(c.cdb_length >= 6 && c.cdb_length <= SHEAF_SG_CDB_MAX &&
-				      c.length <= LONGEST && c.vector_count <= SHEAF_SG_VECTOR_MAX &&
+				      c.length <= LONGEST &&
+				      c.vector_count <= SHEAF_SG_VECTOR_MAX &&
 				      (c.length > 0) == (c.direction != SHEAF_TRANSFER_NONE) &&
 				      (!c.moves || c.length),
 			      "seed %u, header %u", seed, i);
@@ -286,13 +287,17 @@ END_TEST
 
 START_TEST(host_statuses)
 {
-	ck_assert_uint_eq(sheaf_sg_host_status(SHEAF_TASK_COMPLETE, SHEAF_STATUS_CHECK_CONDITION), 0);
+	ck_assert_uint_eq(sheaf_sg_host_status(SHEAF_TASK_COMPLETE, SHEAF_STATUS_CHECK_CONDITION),
+			  0);
 	ck_assert_uint_eq(sheaf_sg_host_status(SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE,
-					       SHEAF_DELIVERY_TASK_TIMEOUT), 3);
+					       SHEAF_DELIVERY_TASK_TIMEOUT),
+			  3);
 	ck_assert_uint_eq(sheaf_sg_host_status(SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE,
-					       SHEAF_DELIVERY_NOT_PRESENT), 1);
+					       SHEAF_DELIVERY_NOT_PRESENT),
+			  1);
 	ck_assert_uint_eq(sheaf_sg_host_status(SHEAF_SERVICE_DELIVERY_OR_TARGET_FAILURE,
-					       SHEAF_DELIVERY_FAILURE), 7);
+					       SHEAF_DELIVERY_FAILURE),
+			  7);
 	ck_assert_uint_eq(sheaf_sg_host_status(SHEAF_FUNCTION_REJECTED, 0), 7);
 }
 END_TEST
