@@ -100,7 +100,8 @@ struct sheaf_task {
 	uint8_t transfer_direction;	      /* enum sheaf_transfer_direction */
 	uint8_t padding_114[2];
 	uint32_t timeout_in_milli_sec; /* 0 means no limit */
-	uint8_t reserved[6];
+	uint32_t initiator_index; /* I_T nexus: 0 the mount itself, 1 callers of .sheaf/sgN; reserved in DriverKit */
+	uint8_t reserved[2];
 	uint8_t padding_126[2];
 };
 
@@ -133,6 +134,7 @@ static_assert(offsetof(struct sheaf_task, logical_unit_bytes) == 88, "task");
 static_assert(offsetof(struct sheaf_task, command_descriptor_block) == 96, "task");
 static_assert(offsetof(struct sheaf_task, command_size) == 112, "task");
 static_assert(offsetof(struct sheaf_task, timeout_in_milli_sec) == 116, "task");
+static_assert(offsetof(struct sheaf_task, initiator_index) == 120, "task");
 static_assert(sizeof(struct sheaf_response) == 384, "SCSIUserParallelResponse");
 static_assert(offsetof(struct sheaf_response, controller_task_identifier) == 48, "response");
 static_assert(offsetof(struct sheaf_response, completion_status) == 56, "response");

@@ -26,6 +26,7 @@
 #include "cli/mount_table.h"
 #include "cli/served.h"
 #include "cli/watch.h"
+#include "fuse/caller.h"
 #include "fuse/fuse.h"
 
 #ifndef PR_SET_IO_FLUSHER
@@ -162,6 +163,9 @@ static int make_files(struct serving *s)
 
 	if (r < 0)
 		return r;
+	s->fuse.callers = sheaf_callers_new();
+	if (!s->fuse.callers)
+		return -ENOMEM;
 	disks->uid = o->uid < 0 ? getuid() : (uid_t)o->uid;
 	disks->gid = o->gid < 0 ? getgid() : (gid_t)o->gid;
 	for (unsigned i = 0; i < count; i++)
@@ -452,6 +456,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 			close(s->control_fd);
 		sync_result = sheaf_engine_finish(&s->engine);
 		r = r < 0 ? r : sync_result;
+		s->fuse.callers = sheaf_callers_free(s->fuse.callers);
 		sheaf_session_destroy(&s->fuse);
 		free(s->fuse.requests);
 		sheaf_disks_deinit(&s->fuse.disks);

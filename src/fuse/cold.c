@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <fuse_lowlevel.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
 #include "base/bits.h"
+#include "fuse/node.h"
 #include "host/trace_reader.h"
 
 #define FOREVER_SECONDS 86400.0
@@ -198,6 +200,16 @@ static char *make_text(const struct sheaf_fuse *fuse, fuse_ino_t ino, size_t *re
 	}
 }
 
+static void open_node(fuse_req_t req)
+{
+	struct sheaf_node_handle *handle = sheaf_node_open();
+
+	if (handle)
+		reply_open(req, (uintptr_t)handle, FOPEN_DIRECT_IO);
+	else
+		fuse_reply_err(req, ENOMEM);
+}
+
 static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct sheaf_fuse *fuse = fuse_of(req);
@@ -206,6 +218,10 @@ static void cold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (file) {
 		open_disk(req, file, fi);
+		return;
+	}
+	if (sheaf_disks_find_sg(&fuse->disks, ino)) {
+		open_node(req);
 		return;
 	}
 	if ((fi->flags & O_ACCMODE) != (ino == SHEAF_NODE_COMMAND ? O_WRONLY : O_RDONLY)) {
@@ -289,6 +305,8 @@ static void cold_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 		sheaf_trace_close((struct sheaf_trace_reader *)(uintptr_t)fi->fh);
 	else if (sheaf_control_find(ino) && snapshot)
 		snapshot_put(snapshot);
+	else if (sheaf_disks_find_sg(&fuse_of(req)->disks, ino))
+		free((struct sheaf_node_handle *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
 }
 
@@ -358,13 +376,20 @@ static void list_root(struct listing *l, const struct sheaf_disks *disks)
 	}
 }
 
-static void list_control(struct listing *l)
+static void list_control(struct listing *l, const struct sheaf_disks *disks)
 {
+	char name[32];
+
 	if (!list(l, ".", SHEAF_NODE_CONTROL, S_IFDIR) || !list(l, "..", SHEAF_NODE_ROOT, S_IFDIR))
 		return;
 	for (unsigned i = 0; i < SHEAF_CONTROL_FILES; i++)
 		if (!list(l, sheaf_control_files[i].name, sheaf_control_files[i].node, S_IFREG))
 			return;
+	for (unsigned i = 0; i < disks->count; i++) {
+		snprintf(name, sizeof(name), "sg%u", i);
+		if (!list(l, name, SHEAF_NODE_SG0 + i, S_IFREG))
+			return;
+	}
 }
 
 static void cold_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
@@ -385,7 +410,7 @@ static void cold_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offs
 	if (ino == SHEAF_NODE_ROOT)
 		list_root(&l, &fuse_of(req)->disks);
 	else
-		list_control(&l);
+		list_control(&l, &fuse_of(req)->disks);
 	fuse_reply_buf(req, l.buffer, l.used);
 	free(l.buffer);
 }
@@ -398,7 +423,7 @@ static void cold_statfs(fuse_req_t req, fuse_ino_t ino)
 	(void)ino;
 	for (unsigned i = 0; i < disks->count; i++)
 		st.f_blocks += disks->files[i].size_bytes / st.f_frsize;
-	st.f_files = disks->count + 1 + SHEAF_CONTROL_FILES; /* and .sheaf */
+	st.f_files = 2 * disks->count + 1 + SHEAF_CONTROL_FILES; /* and .sheaf */
 	fuse_reply_statfs(req, &st);
 }
 

@@ -28,11 +28,18 @@ const struct sheaf_control_file *sheaf_control_find(uint64_t node)
 	return NULL;
 }
 
-static uint64_t control_lookup(const char *name)
+static uint64_t control_lookup(const struct sheaf_disks *disks, const char *name)
 {
+	char sg_name[32];
+
 	for (unsigned i = 0; i < SHEAF_CONTROL_FILES; i++)
 		if (strcmp(sheaf_control_files[i].name, name) == 0)
 			return sheaf_control_files[i].node;
+	for (unsigned i = 0; i < disks->count; i++) {
+		snprintf(sg_name, sizeof(sg_name), "sg%u", i);
+		if (strcmp(name, sg_name) == 0)
+			return SHEAF_NODE_SG0 + i;
+	}
 	return 0;
 }
 
@@ -82,6 +89,13 @@ struct sheaf_disk_file *sheaf_disks_find(struct sheaf_disks *disks, uint64_t nod
 	return &disks->files[node - SHEAF_NODE_DISK0];
 }
 
+struct sheaf_disk_file *sheaf_disks_find_sg(struct sheaf_disks *disks, uint64_t node)
+{
+	if (node < SHEAF_NODE_SG0 || node - SHEAF_NODE_SG0 >= disks->count)
+		return NULL;
+	return &disks->files[node - SHEAF_NODE_SG0];
+}
+
 void sheaf_disks_name(const struct sheaf_disks *disks, unsigned i, char name[32])
 {
 	if (disks->count == 1)
@@ -95,7 +109,7 @@ uint64_t sheaf_disks_lookup(struct sheaf_disks *disks, uint64_t parent, const ch
 	char disk_name[32];
 
 	if (parent == SHEAF_NODE_CONTROL)
-		return control_lookup(name);
+		return control_lookup(disks, name);
 	if (parent != SHEAF_NODE_ROOT)
 		return 0;
 	if (strcmp(name, ".sheaf") == 0)
@@ -111,10 +125,10 @@ uint64_t sheaf_disks_lookup(struct sheaf_disks *disks, uint64_t parent, const ch
 bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret)
 {
 	const struct sheaf_disk_file *file = sheaf_disks_find(disks, node);
-
+	const struct sheaf_disk_file *sg = sheaf_disks_find_sg(disks, node);
 	const struct sheaf_control_file *control = sheaf_control_find(node);
 
-	if (!file && !control && node != SHEAF_NODE_ROOT && node != SHEAF_NODE_CONTROL)
+	if (!file && !sg && !control && node != SHEAF_NODE_ROOT && node != SHEAF_NODE_CONTROL)
 		return false;
 	memset(ret, 0, sizeof(*ret));
 	pthread_mutex_lock(&disks->lock);
@@ -134,6 +148,10 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 		ret->st_atim = disks->atime[i];
 		ret->st_mtim = disks->mtime[i];
 		ret->st_ctim = disks->ctime[i];
+	} else if (sg) {
+		/* Commands can do all that a disk can, so they are the owner's, whatever the disks' mode is. */
+		ret->st_mode = S_IFREG | (sg->unit.read_only ? 0400 : 0600);
+		ret->st_atim = ret->st_mtim = ret->st_ctim = disks->ctime[sg - disks->files];
 	} else {
 		/* Who may look at the disks may look at the directories. */
 		mode_t read_bits = disks->mode & 0444;

@@ -27,6 +27,7 @@ enum {
 	SHEAF_NODE_COMMAND = 6, /* .sheaf/control */
 	SHEAF_NODE_WHY = 7,	/* .sheaf/why.json */
 	SHEAF_NODE_DISK0 = 16,	/* disk i is SHEAF_NODE_DISK0 + i */
+	SHEAF_NODE_SG0 = 0x10000, /* .sheaf/sg<i> */
 };
 
 /** W: any loop, relaxed. */
@@ -71,6 +72,8 @@ int sheaf_disks_init(struct sheaf_disks *disks, const struct sheaf_unit units[],
 void sheaf_disks_deinit(struct sheaf_disks *disks);
 /** The disk of @node, NULL if it is none. */
 struct sheaf_disk_file *sheaf_disks_find(struct sheaf_disks *disks, uint64_t node);
+/** The disk whose SCSI node @node is, NULL if it is none. */
+struct sheaf_disk_file *sheaf_disks_find_sg(struct sheaf_disks *disks, uint64_t node);
 /** Node of @name in directory @parent, 0 if there is none. */
 uint64_t sheaf_disks_lookup(struct sheaf_disks *disks, uint64_t parent, const char *name);
 /** Name of disk @i. */

@@ -46,6 +46,8 @@ struct sheaf_fuse {
 	/* A loop's each; set before the loops run. */
 	struct sheaf_fuse_queue *queues[SHEAF_QUEUES_MAX];
 	unsigned queue_count;
+	struct sheaf_callers *callers; /* NULL: without memory for it; then there is no SG_IO */
+	_Atomic uint32_t node_refusals; /* what was said about them is bounded */
 	struct sheaf_request **requests; /* of each slot, wherever it is; made with the first queue */
 };
 
@@ -80,7 +82,11 @@ struct sheaf_fuse_queue {
 	struct sheaf_handover handover;
 	struct sheaf_request *cold_request; /* libfuse answers it right now */
 	struct sheaf_loop_hook hook;
-	/* Requests whose wait at a gate is over, from other threads. */
+	/* Requests of callers of the SCSI node; see node.c. */
+	unsigned node_calls, node_working;
+	bool node_tick_armed;
+	struct sheaf_op node_tick;
+	/* Requests that another thread lets go on: their wait at a gate is over, or a caller's memory was read or written. */
 	pthread_mutex_t granted_lock;
 	struct sheaf_request *granted;
 	_Atomic bool any_granted;
@@ -152,6 +158,8 @@ void sheaf_fuse_ring_reply(struct sheaf_request *request, int error, const void 
 			   size_t body_bytes);
 /** libfuse's reply to the request that this thread gave it: header and body. */
 void sheaf_fuse_ring_cold_reply(struct sheaf_request *request, const struct iovec iov[], int count);
+/** How many requests the kernel may have with this loop at a time, of one submitter. */
+unsigned sheaf_fuse_ring_depth(const struct sheaf_fuse_ring *ring);
 /** Are @slots (spares not counted) enough for an entry on each of the kernel's queues? */
 bool sheaf_fuse_ring_fits(unsigned slots, unsigned loops);
 /** Slots beyond those of entries, so that one may take the place of a slot that a stuck driver still has. */

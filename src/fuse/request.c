@@ -12,6 +12,7 @@
 #include "fuse/extent.h"
 #include "fuse/finish.h"
 #include "fuse/fuse.h"
+#include "fuse/node.h"
 #include "fuse/task.h"
 #include "scsi/sense_errno.h"
 
@@ -28,6 +29,9 @@ bool sheaf_request_is_hot(struct sheaf_fuse_queue *fq, const struct sheaf_reques
 	const struct fuse_in_header *header = sheaf_request_header(request);
 
 	switch (header->opcode) {
+	case FUSE_IOCTL:
+		return sheaf_disks_find(&fq->fuse->disks, header->nodeid) ||
+		       sheaf_disks_find_sg(&fq->fuse->disks, header->nodeid);
 	case FUSE_READ:
 	case FUSE_WRITE:
 	case FUSE_FLUSH:
@@ -47,12 +51,17 @@ static struct sheaf_gate_entry *gate_entry(struct sheaf_request *request)
 
 /* Ends: the gate first, then the reply. */
 
-void sheaf_finish(struct sheaf_request *request, int error, const void *body, size_t body_bytes)
+void sheaf_leave_gate(struct sheaf_request *request)
 {
 	if (request->in_gate) {
 		request->in_gate = false;
 		sheaf_gate_leave(&request->file->gate, gate_entry(request));
 	}
+}
+
+void sheaf_finish(struct sheaf_request *request, int error, const void *body, size_t body_bytes)
+{
+	sheaf_leave_gate(request);
 	sheaf_transport_reply(request, error, body, body_bytes);
 }
 
@@ -83,8 +92,10 @@ static bool is_busy(const struct sheaf_result *result)
 
 void sheaf_request_ended(struct sheaf_request *request, const struct sheaf_result *result)
 {
-	if ((is_unit_attention(result) || is_busy(result) || result->reset) && !result->quarantined &&
-	    request->retries++ < ATTENTION_RETRIES) {
+	/* Who sent the command by ioctl() wants to know. */
+	if (!request->caller &&
+	    (is_unit_attention(result) || is_busy(result) || result->reset) &&
+	    !result->quarantined && request->retries++ < ATTENTION_RETRIES) {
 		sheaf_queue_retry(request->fq->queue, request->slot);
 		return;
 	}
@@ -93,10 +104,8 @@ void sheaf_request_ended(struct sheaf_request *request, const struct sheaf_resul
 
 /* Gate */
 
-/* From whichever thread made way: the request goes on on its own loop. */
-static void granted(struct sheaf_gate_entry *entry)
+void sheaf_request_resume(struct sheaf_request *request)
 {
-	struct sheaf_request *request = ((struct sheaf_request_gate *)entry)->request;
 	struct sheaf_fuse_queue *fq = request->fq;
 
 	pthread_mutex_lock(&fq->granted_lock);
@@ -105,6 +114,12 @@ static void granted(struct sheaf_gate_entry *entry)
 	atomic_store(&fq->any_granted, true);
 	pthread_mutex_unlock(&fq->granted_lock);
 	sheaf_loop_wake(fq->loop);
+}
+
+/* From whichever thread made way: the request goes on on its own loop. */
+static void granted(struct sheaf_gate_entry *entry)
+{
+	sheaf_request_resume(((struct sheaf_request_gate *)entry)->request);
 }
 
 static_assert(offsetof(struct sheaf_request_gate, entry) == 0, "granted() casts");
@@ -369,6 +384,10 @@ void sheaf_request_begin(struct sheaf_request *request, size_t payload_bytes)
 
 	request->file = sheaf_disks_find(&request->fq->fuse->disks, header->nodeid);
 	request->retries = 0;
+	if (header->opcode == FUSE_IOCTL) {
+		sheaf_node_begin(request);
+		return;
+	}
 	assert(request->file && !request->in_gate);
 	switch (header->opcode) {
 	case FUSE_READ:

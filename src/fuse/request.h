@@ -23,6 +23,7 @@
 #include "fuse/kernel.h"
 #include "host/queue.h"
 
+struct sheaf_caller;
 struct sheaf_fuse_queue;
 struct sheaf_ring_entry;
 
@@ -42,6 +43,10 @@ struct sheaf_request {
 	union {
 		struct fuse_write_out write;
 		struct fuse_lseek_out lseek;
+		struct {
+			struct fuse_ioctl_out ioctl;
+			uint64_t value; /* of a well-formed one */
+		} ioctl;
 	} body;
 	struct iovec out_iov[2];
 	/* The transport's. */
@@ -63,6 +68,7 @@ struct sheaf_request {
 	bool zeroing_edge;
 	uint8_t retries;
 	bool in_gate;
+	struct sheaf_caller *caller; /* IOCTL: the thread that reaches into who called, see node.c; NULL: none */
 	struct sheaf_request_gate *gates; /* one a file */
 	struct sheaf_request *next_granted;
 	uint8_t *edges; /* two blocks: parts of a payload while its blocks are read */

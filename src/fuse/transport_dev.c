@@ -22,6 +22,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "fuse/finish.h"
+#include "fuse/node.h"
 #include "fuse/task.h"
 
 #define BATCH_MAX 16
@@ -402,6 +403,7 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 		request->reply_op.done = reply_done;
 		sheaf_request_init(request, fq->gates + i * fuse->disks.count);
 	}
+	sheaf_node_init(fq);
 	fq->hook.poll = take_from_others;
 	fq->hook.flush = flush;
 	fq->hook.may_sleep = may_sleep;

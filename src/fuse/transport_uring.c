@@ -35,6 +35,7 @@
 struct sheaf_fuse_ring {
 	struct sheaf_ring_entry *entries;
 	unsigned entry_count;
+	unsigned kernel_queues; /* that its entries are shared among */
 	struct sheaf_uring_headers *headers;
 	uint8_t *window;
 	size_t window_bytes;
@@ -62,6 +63,11 @@ static unsigned possible_cpus(void)
 	if (in)
 		fclose(in);
 	return n;
+}
+
+unsigned sheaf_fuse_ring_depth(const struct sheaf_fuse_ring *ring)
+{
+	return ring->kernel_queues ? ring->entry_count / ring->kernel_queues : 0;
 }
 
 bool sheaf_fuse_ring_fits(unsigned slots, unsigned loops)
@@ -405,6 +411,7 @@ int sheaf_fuse_ring_create(struct sheaf_fuse_queue *fq, unsigned index, unsigned
 	fq->ring = ring;
 	ring->fq = fq;
 	ring->patience.done = patience_over;
+	ring->kernel_queues = queues;
 	fq->client.slot_free = slot_free;
 	ring->entry_count = count_entries(fq, index, spares ? spares : 1);
 	if (ring->entry_count < queues) {
