@@ -31,7 +31,7 @@ struct target_task {
 	void *context;
 	_Atomic uint64_t tag; /* W: context, release; R: task management, acquire; 0: not in flight */
 	_Atomic uint64_t lun; /* W: context; R: task management */
-	_Atomic uint64_t aborted_tag; /* W: task management; R: context */
+	struct sheaf_op resume; /* on the task's loop, after it waited in the task set */
 };
 
 struct sheaf_target {
@@ -42,10 +42,25 @@ struct sheaf_target {
 	size_t data_bytes;
 	void (*done)(void *context, uint32_t index);
 	struct target_task *tasks;
+	struct sheaf_task_set set;
 	/* Made by us, over media; NULL: the LUs are somebody else's. */
 	struct sheaf_lu **own_lus;
 	struct sheaf_store **own_stores;
 };
+
+static void resumed(struct sheaf_op *op, int result)
+{
+	(void)result;
+	sheaf_lu_continue(&((struct target_task *)((char *)op - offsetof(struct target_task, resume)))->lt);
+}
+
+/* From any thread. */
+static void resume(struct sheaf_lu_task *lt)
+{
+	struct target_task *t = (struct target_task *)((char *)lt - offsetof(struct target_task, lt));
+
+	sheaf_loop_post(lt->loop, &t->resume);
+}
 
 int sheaf_target_create_on(struct sheaf_lu *const lus[], uint32_t lu_count, uint32_t tasks,
 			   void (*done)(void *context, uint32_t index), struct sheaf_target **ret_target)
@@ -59,17 +74,24 @@ int sheaf_target_create_on(struct sheaf_lu *const lus[], uint32_t lu_count, uint
 	target->task_count = tasks;
 	target->done = done;
 	target->tasks = calloc(tasks, sizeof(*target->tasks));
-	if (!target->tasks) {
+	if (!target->tasks || sheaf_task_set_init(&target->set, tasks, resume) < 0) {
+		free(target->tasks);
 		free(target);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < tasks; i++)
+	for (uint32_t i = 0; i < tasks; i++) {
 		target->tasks[i].target = target;
+		target->tasks[i].resume.done = resumed;
+		sheaf_task_set_add(&target->set, &target->tasks[i].lt);
+	}
+	for (uint32_t i = 0; i < lu_count; i++)
+		if (lus[i])
+			sheaf_lu_set_lun(lus[i], i);
 	*ret_target = target;
 	return 0;
 }
 
-static int make_lu(const struct sheaf_medium *medium, struct sheaf_store **ret_store,
+static int make_lu(const struct sheaf_medium *medium, struct sheaf_store **ret_store, uint32_t lun,
 		   struct sheaf_lu **ret_lu)
 {
 	const struct sheaf_lu_options options = {
@@ -82,7 +104,10 @@ static int make_lu(const struct sheaf_medium *medium, struct sheaf_store **ret_s
 	};
 	int r = sheaf_medium_store_create(medium, ret_store);
 
-	return r < 0 ? r : sheaf_lu_create(*ret_store, &options, ret_lu);
+	r = r < 0 ? r : sheaf_lu_create(*ret_store, &options, ret_lu);
+	if (r == 0)
+		sheaf_lu_set_lun(*ret_lu, lun);
+	return r;
 }
 
 int sheaf_target_create(const struct sheaf_target_options *options, struct sheaf_target **ret_target)
@@ -104,7 +129,7 @@ int sheaf_target_create(const struct sheaf_target_options *options, struct sheaf
 	target->own_stores = calloc(count, sizeof(struct sheaf_store *));
 	r = target->own_stores ? 0 : -ENOMEM;
 	for (uint32_t i = 0; r == 0 && i < count; i++)
-		r = make_lu(&options->media[i], &target->own_stores[i], &lus[i]);
+		r = make_lu(&options->media[i], &target->own_stores[i], i, &lus[i]);
 	if (r < 0) {
 		sheaf_target_free(target);
 		return r;
@@ -123,6 +148,7 @@ struct sheaf_target *sheaf_target_free(struct sheaf_target *target)
 	}
 	free(target->own_lus);
 	free(target->own_stores);
+	sheaf_task_set_deinit(&target->set);
 	free(target->tasks);
 	free(target);
 	return NULL;
@@ -172,7 +198,7 @@ static void task_done(struct sheaf_lu_task *lt)
 	struct sheaf_target *target = t->target;
 
 	atomic_store_explicit(&t->tag, 0, memory_order_relaxed);
-	if (atomic_load_explicit(&t->aborted_tag, memory_order_relaxed) ==
+	if (atomic_load_explicit(&lt->aborted_tag, memory_order_relaxed) ==
 	    lt->task.task_tag_identifier)
 		respond_aborted(lt->response);
 	target->done(t->context, (uint32_t)(t - target->tasks));
@@ -207,7 +233,7 @@ void sheaf_target_execute(struct sheaf_target *target, uint32_t index, const str
 	lun = lun_number(lt->task.logical_unit_bytes);
 	atomic_store_explicit(&t->lun, lun, memory_order_relaxed);
 	atomic_store_explicit(&t->tag, lt->task.task_tag_identifier, memory_order_release);
-	if (lt->task.target_id != 0 ||
+	if (lt->task.target_id != 0 || lt->task.initiator_index >= SHEAF_INITIATORS_MAX ||
 	    !sheaf_range_within(lt->task.buffer_iovm_addr, lt->task.requested_transfer_count,
 				target->data_bytes)) {
 		respond_undelivered(t);
@@ -230,7 +256,7 @@ static void abort_matching(struct sheaf_target *target, uint64_t lun, uint64_t t
 
 		if (current != 0 && (tag == 0 || current == tag) &&
 		    (lun == NO_LUN || atomic_load(&t->lun) == lun))
-			atomic_store(&t->aborted_tag, current);
+			atomic_store(&t->lt.aborted_tag, current);
 	}
 }
 

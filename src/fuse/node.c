@@ -43,7 +43,6 @@
 #define VERSION_NUMBER	  30536 /* as the kernel's sg has it; tools want 30000 or more */
 #define TICKS_A_SECOND	  100	/* USER_HZ */
 #define TIMEOUT_DEFAULT	  (60 * TICKS_A_SECOND)
-#define INITIATOR_CALLERS 1
 /* Source: the kernel's include/scsi/scsi_ioctl.h and include/uapi/linux/fs.h, where glibc's headers lack them. */
 #ifndef SCSI_IOCTL_GET_IDLUN
 #define SCSI_IOCTL_GET_IDLUN 0x5382
@@ -376,7 +375,7 @@ static void send_command(struct sheaf_request *request)
 	task->command_size = c->cdb_length;
 	task->transfer_direction = c->direction;
 	task->requested_transfer_count = c->length;
-	task->initiator_index = INITIATOR_CALLERS;
+	task->initiator_index = SHEAF_INITIATOR_CALLERS;
 	if (c->timeout_ms &&
 	    (!task->timeout_in_milli_sec || c->timeout_ms < task->timeout_in_milli_sec))
 		task->timeout_in_milli_sec = c->timeout_ms;

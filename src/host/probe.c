@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <sheaf/scsi.h>
+
 #include "base/bits.h"
 #include "base/log.h"
 #include "host/queue.h"
@@ -51,8 +53,8 @@ void sheaf_put_lun(uint8_t lun_bytes[8], uint32_t lun)
 }
 
 /* One command with data in. Return: bytes that came, or -EIO. */
-static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t *cdb,
-		   uint8_t cdb_length, uint32_t data_length)
+static int command_by(struct probe *p, uint32_t initiator, uint64_t target, uint32_t lun,
+		      const uint8_t *cdb, uint8_t cdb_length, uint32_t data_length)
 {
 	int slot = sheaf_queue_take(p->queue);
 	struct sheaf_task *task;
@@ -61,6 +63,7 @@ static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t
 		return slot;
 	task = sheaf_queue_command(p->queue, (uint16_t)slot);
 	task->target_id = target;
+	task->initiator_index = initiator;
 	sheaf_put_lun(task->logical_unit_bytes, lun);
 	memcpy(task->command_descriptor_block, cdb, cdb_length);
 	task->command_size = cdb_length;
@@ -79,16 +82,31 @@ static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t
 	return sheaf_result_good(&p->result) ? (int)p->result.bytes_transferred : -EIO;
 }
 
-static int wait_ready(struct probe *p, uint64_t target, uint32_t lun)
+static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t *cdb,
+		   uint8_t cdb_length, uint32_t data_length)
+{
+	return command_by(p, SHEAF_INITIATOR_MOUNT, target, lun, cdb, cdb_length, data_length);
+}
+
+/*
+ * Each initiator that the host speaks for has unit attentions of its own: POWER ON is read off here, as a kernel's scan does. By
+ * REQUEST SENSE (SPC-4 section 6.39), so that it counts as no error; who does not know that command is asked all the same.
+ */
+static int wait_ready(struct probe *p, uint32_t initiator, uint64_t target, uint32_t lun)
 {
 	static const uint8_t test_unit_ready[6] = { 0x00 };
+	static const uint8_t request_sense[6] = { 0x03, [4] = 18 };
 
+	for (int i = 0; i < READY_TRIES; i++)
+		if (command_by(p, initiator, target, lun, request_sense, 6, 18) < 3 ||
+		    (p->data[2] & 0x0f) != SHEAF_KEY_UNIT_ATTENTION)
+			break;
 	for (int i = 0; i < READY_TRIES; i++) {
-		if (command(p, target, lun, test_unit_ready, 6, 0) >= 0)
-			return 0;
 		/* Only an answer is worth another question: each that is not answered takes a deadline and all graces. */
 		if (p->result.service_response != SHEAF_TASK_COMPLETE)
 			break;
+		if (command_by(p, initiator, target, lun, test_unit_ready, 6, 0) >= 0)
+			return 0;
 	}
 	return -EIO;
 }
@@ -140,7 +158,8 @@ static int probe_unit(struct probe *p, struct sheaf_unit *unit)
 	/* SPC-4 section 6.11, all pages are not needed: header only. */
 	static const uint8_t mode_sense[6] = { 0x1a, 0x08, 0x3f, 0, 4, 0 };
 
-	if (wait_ready(p, unit->target_id, unit->lun) < 0)
+	if (wait_ready(p, SHEAF_INITIATOR_MOUNT, unit->target_id, unit->lun) < 0 ||
+	    wait_ready(p, SHEAF_INITIATOR_CALLERS, unit->target_id, unit->lun) < 0)
 		return -EIO;
 	/* Peripheral qualifier 0, device type 0: a direct-access block device. */
 	if (inquiry(p, unit->target_id, unit->lun, -1) < 36 || p->data[0] != 0)
@@ -160,7 +179,7 @@ static int report_luns(struct probe *p, uint64_t target, uint32_t luns[SHEAF_LUN
 	int n, count;
 
 	sheaf_put_be32(cdb + 6, 8 + 8 * SHEAF_LUNS_MAX);
-	wait_ready(p, target, 0);
+	wait_ready(p, SHEAF_INITIATOR_MOUNT, target, 0);
 	n = command(p, target, 0, cdb, 12, 8 + 8 * SHEAF_LUNS_MAX);
 	if (n < 8)
 		return -EIO;

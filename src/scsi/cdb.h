@@ -32,6 +32,20 @@ enum sheaf_cdb_flags {
 	SHEAF_CDB_ANY_LUN = 4,	   /* answers for a LUN that does not exist */
 	SHEAF_CDB_ZERO_IS_256 = 8, /* TRANSFER LENGTH of READ(6) and WRITE(6) */
 	SHEAF_CDB_SERVICE = 16,	   /* told apart by SERVICE ACTION */
+	SHEAF_CDB_MEDIUM = 32,	   /* NOT READY while the medium is (stopped, being formatted) */
+	/* In the range gate (task_set.h) while it runs, for its blocks; without blocks, for all of the LU. */
+	SHEAF_CDB_SHARES = 64,	 /* with others that share */
+	SHEAF_CDB_EXCLUDES = 128, /* alone: what it reads and writes is one step to everybody else */
+};
+
+/**
+ * What a command may when another initiator holds a reservation, SPC-4 table 66 (persistent), SPC-2
+ * table 9 (RESERVE) and SBC-4's own. The default is the strict one.
+ */
+enum sheaf_cdb_reserved {
+	SHEAF_CDB_RESERVED_CONFLICT, /* RESERVATION CONFLICT */
+	SHEAF_CDB_RESERVED_READS,    /* reads the medium: the write exclusive types let it through */
+	SHEAF_CDB_RESERVED_ALLOWED,  /* always runs, or looks at the reservation itself */
 };
 
 struct sheaf_cdb_place {
@@ -42,7 +56,8 @@ struct sheaf_cdb_command {
 	const char *name; /* as printed in the standard */
 	uint8_t opcode, service_action;
 	uint8_t length;
-	uint8_t flags;
+	uint8_t reserved; /* enum sheaf_cdb_reserved */
+	uint16_t flags;	  /* enum sheaf_cdb_flags */
 	uint8_t count_is;  /* enum sheaf_cdb_count */
 	uint8_t direction; /* enum sheaf_transfer_direction */
 	struct sheaf_cdb_place lba, count;
@@ -52,6 +67,10 @@ struct sheaf_cdb_command {
 	uint8_t usage[SHEAF_CDB_MAX];
 	void (*run)(struct sheaf_lu_task *lt);
 };
+
+/** The rows by standard, each table ended by a row without a name; rows of one opcode stand together. */
+extern const struct sheaf_cdb_command sheaf_cdb_block_rows[];	/* SBC-4: cdb_block.c */
+extern const struct sheaf_cdb_command sheaf_cdb_primary_rows[]; /* SPC-4: cdb_primary.c */
 
 /** How a lookup can end. */
 enum sheaf_cdb_verdict {
@@ -83,7 +102,7 @@ uint64_t sheaf_cdb_lba(const struct sheaf_cdb_command *command, const uint8_t *c
  */
 uint32_t sheaf_cdb_count(const struct sheaf_cdb_command *command, const uint8_t *cdb);
 
-/** Row @index of the table, NULL at its end; for tests and for lists of commands. */
+/** Row @index of all tables, NULL after the last one; for tests and for lists of commands. */
 const struct sheaf_cdb_command *sheaf_cdb_row(unsigned index);
 
 #endif

@@ -2,8 +2,8 @@
 /**
  * lu.c - the LU itself: making it, checking and starting a command, ending one
  *
- * The way of a command: row of the table → unit attention → reserved bits → write protection →
- * range, limit, data → handler → (store accesses) → sheaf_lu_end_*() → done().
+ * The way of a command: row of the table → reserved bits → conditions (unit attention, …) → write protection →
+ * range, limit, data → task set → handler → (store accesses) → sheaf_lu_end_*() → done().
  */
 #include "scsi/lu.h"
 
@@ -40,14 +40,24 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 	memcpy(lu->serial, options->serial, serial_length);
 	if (options->written)
 		sheaf_lu_note_written(lu);
+	pthread_mutex_init(&lu->lock, NULL);
+	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_POWER_ON);
 	*ret_lu = lu;
 	return 0;
 }
 
 struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu)
 {
+	if (lu)
+		pthread_mutex_destroy(&lu->lock);
 	free(lu);
 	return NULL;
+}
+
+void sheaf_lu_set_lun(struct sheaf_lu *lu, uint32_t lun)
+{
+	assert(lun < SHEAF_TASK_SET_LUS_MAX);
+	lu->lun = lun;
 }
 
 uint64_t sheaf_lu_blocks(const struct sheaf_lu *lu)
@@ -62,14 +72,7 @@ uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu)
 
 void sheaf_lu_reset(struct sheaf_lu *lu)
 {
-	atomic_store(&lu->unit_attention, SHEAF_ASC_BUS_DEVICE_RESET);
-}
-
-uint32_t sheaf_lu_take_unit_attention(struct sheaf_lu *lu)
-{
-	if (atomic_load_explicit(&lu->unit_attention, memory_order_relaxed) == 0)
-		return 0;
-	return atomic_exchange(&lu->unit_attention, 0);
+	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
 }
 
 /* Fill in all of the response but sense data, and give the task back. lt is gone. */
@@ -93,6 +96,7 @@ static void end(struct sheaf_lu_task *lt, uint8_t status, uint64_t bytes, uint8_
 	response->service_response = SHEAF_TASK_COMPLETE;
 	response->bytes_transferred = bytes;
 	response->sense_length = sense_length;
+	sheaf_task_set_leave(lt);
 	lt->done(lt);
 }
 
@@ -215,6 +219,10 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 	struct sheaf_lu *lu = lt->lu;
 
 	assert(sheaf_range_within(lba, blocks, lu->blocks));
+	if (sheaf_lu_is_aborted(lt)) {
+		sheaf_lu_end_good(lt, 0);
+		return;
+	}
 	lt->io.op = op;
 	lt->io.fua = false;
 	lt->io.offset = lba * lu->block_size;
@@ -274,7 +282,6 @@ static bool check(struct sheaf_lu_task *lt)
 	const uint8_t *cdb = lt->task.command_descriptor_block;
 	uint16_t byte = 0;
 	int8_t bit = 0;
-	uint32_t attention;
 
 	switch (sheaf_cdb_find(cdb, lt->task.command_size, &lt->command, &byte, &bit)) {
 	case SHEAF_CDB_OK:
@@ -290,17 +297,13 @@ static bool check(struct sheaf_lu_task *lt)
 		sheaf_lu_end_check(lt, SHEAF_KEY_ILLEGAL_REQUEST, SHEAF_ASC_LU_NOT_SUPPORTED);
 		return false;
 	}
-	if (!(lt->command->flags & SHEAF_CDB_PASSES_UA)) {
-		attention = sheaf_lu_take_unit_attention(lt->lu);
-		if (attention) {
-			sheaf_lu_end_check(lt, SHEAF_KEY_UNIT_ATTENTION, (uint16_t)attention);
-			return false;
-		}
-	}
 	if (!sheaf_cdb_check_usage(lt->command, cdb, &byte, &bit)) {
 		sheaf_lu_end_bad_field(lt, byte, bit);
 		return false;
 	}
+	if (lt->lu && atomic_load_explicit(&lt->lu->conditions, memory_order_acquire) &&
+	    !sheaf_lu_check_conditions(lt))
+		return false;
 	if ((lt->command->flags & SHEAF_CDB_WRITES) && lt->lu->read_only) {
 		sheaf_lu_end_check(lt, SHEAF_KEY_DATA_PROTECT, SHEAF_ASC_WRITE_PROTECTED);
 		return false;
@@ -314,7 +317,15 @@ static void execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_tas
 	lt->lun_count = lun_count;
 	lt->scratch = NULL;
 	lt->pattern = NULL;
-	if (check(lt))
+	if (check(lt) && (!lu || sheaf_task_set_enter(lt)))
+		lt->command->run(lt);
+}
+
+void sheaf_lu_continue(struct sheaf_lu_task *lt)
+{
+	if (sheaf_lu_is_aborted(lt))
+		sheaf_lu_end_good(lt, 0);
+	else
 		lt->command->run(lt);
 }
 

@@ -2,7 +2,7 @@
 /**
  * lu_impl.h - what the files of the LU share: its state, how a command ends, the commands
  *
- *   1. An LU is immutable but for atomics, so that any number of loops run commands on it.
+ *   1. Any number of loops run commands on an LU: what the fast path looks at is constant or atomic, all else is under the lock.
  *   2. A command ends by exactly one call of a sheaf_lu_end_*() or sheaf_lu_reply*() function; lt
  *      is gone after it.
  *   3. What lt->data holds may change at any time: it is read once (copied before it is checked),
@@ -12,10 +12,12 @@
 #ifndef SHEAF_LU_IMPL_H
 #define SHEAF_LU_IMPL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "scsi/cdb.h"
 #include "scsi/lu.h"
+#include "scsi/nexus.h"
 #include "scsi/sense.h"
 
 /**
@@ -33,9 +35,15 @@
 #define SHEAF_LU_SERIAL_MAX	     64
 
 /**
+ * Bits of lu->conditions: why a command has to look further before it runs. Zero, as it mostly is, says that nothing stands in
+ * its way. Written under the lock.
+ */
+#define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
+
+/**
  * struct sheaf_lu - see rule 1
- * @unit_attention: pending additional sense code, 0: none. Set by sheaf_lu_reset(), taken by the
- *                  command that reports it.
+ * @conditions: see above.
+ * @lock: guards all that follows it; never held while a command ends or an access is started.
  * @written, @sampled, @synced: numbers that say whether a flush is due; see block.c.
  */
 struct sheaf_lu {
@@ -45,15 +53,25 @@ struct sheaf_lu {
 	uint64_t maximum_transfer_blocks;
 	uint64_t maximum_unmap_blocks;
 	uint64_t maximum_write_same_blocks;
+	uint32_t lun;
 	bool read_only;
 	char serial[SHEAF_LU_SERIAL_MAX + 1];
-	_Atomic uint32_t unit_attention;
+	_Atomic uint32_t conditions;
 	_Atomic uint64_t written, sampled, synced;
+
+	pthread_mutex_t lock;
+	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
 {
 	return (struct sheaf_lu_task *)((char *)io - offsetof(struct sheaf_lu_task, io));
+}
+
+static inline bool sheaf_lu_is_aborted(const struct sheaf_lu_task *lt)
+{
+	return atomic_load_explicit(&lt->aborted_tag, memory_order_relaxed) ==
+	       lt->task.task_tag_identifier;
 }
 
 /* How commands end (lu.c). */
@@ -93,9 +111,14 @@ void sheaf_lu_reply_end(struct sheaf_lu_task *lt, uint64_t length);
 /** GOOD, with the answer @data. */
 void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t length);
 
-/** Take the pending unit attention; 0: none. */
-uint32_t sheaf_lu_take_unit_attention(struct sheaf_lu *lu);
-/** Start lt->io: @blocks at @lba. */
+/* What stands in a command's way (conditions.c). */
+
+/** Set or clear a bit of lu->conditions. Lock held. */
+void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on);
+/** lu->conditions is not zero: may the command run all the same? False: it has ended. */
+bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt);
+
+/** Start lt->io: @blocks at @lba; a task that was aborted ends here instead, so between two accesses as well. */
 void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba,
 		     uint64_t blocks, void *data,
 		     void (*done)(struct sheaf_store_io *io, int result));

@@ -28,7 +28,7 @@ void sheaf_lu_request_sense(struct sheaf_lu_task *lt)
 		sense.key = SHEAF_KEY_ILLEGAL_REQUEST;
 		sense.asc = SHEAF_ASC_LU_NOT_SUPPORTED;
 	} else {
-		sense.asc = (uint16_t)sheaf_lu_take_unit_attention(lt->lu);
+		sense.asc = sheaf_lu_take_attention(lt->lu, lt->task.initiator_index);
 		if (sense.asc)
 			sense.key = SHEAF_KEY_UNIT_ATTENTION;
 	}

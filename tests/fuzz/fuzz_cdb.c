@@ -41,6 +41,7 @@ static void run(struct sheaf_lu *lu, struct fake_store *store, struct fuzz_input
 {
 	struct sheaf_response response = { 0 };
 	struct sheaf_lu_task lt = { .response = &response, .done = count_answer };
+	struct sheaf_task_set set;
 	size_t bytes, filled;
 
 	fuzz_bytes(in, lt.task.command_descriptor_block, sizeof(lt.task.command_descriptor_block));
@@ -49,6 +50,7 @@ static void run(struct sheaf_lu *lu, struct fake_store *store, struct fuzz_input
 	bytes = fuzz_number(in, 2) % (TRANSFER_MAX + 1);
 	filled = fuzz_number(in, 2) % (bytes + 1);
 	lt.task.version = SHEAF_TASK_VERSION;
+	lt.task.task_tag_identifier = 1;
 	lt.task.controller_task_identifier = 77;
 	lt.task.requested_transfer_count = bytes;
 	/* Of its own size, so that a byte too many shows. */
@@ -57,6 +59,9 @@ static void run(struct sheaf_lu *lu, struct fake_store *store, struct fuzz_input
 		return;
 	fuzz_bytes(in, lt.data, filled);
 	look_up(&lt.task);
+	if (sheaf_task_set_init(&set, 1, sheaf_lu_continue) < 0)
+		abort();
+	sheaf_task_set_add(&set, &lt);
 	answers = 0;
 	if (lt.task.command_descriptor_block[15] == 0xff)
 		sheaf_lu_execute_absent(1, &lt);
@@ -68,6 +73,7 @@ static void run(struct sheaf_lu *lu, struct fake_store *store, struct fuzz_input
 	fuzz_check(response.version == SHEAF_TASK_VERSION && response.controller_task_identifier == 77,
 		   "a response without its task");
 	fuzz_check(response.bytes_transferred <= bytes, "more was transferred than asked for");
+	sheaf_task_set_deinit(&set);
 	free(lt.data);
 }
 

@@ -385,6 +385,7 @@ START_TEST(first_flush_of_what_somebody_else_wrote_is_not_left_out)
 
 	sheaf_lu_free(f.lu);
 	ck_assert_int_eq(sheaf_lu_create(&f.fake->store, &options, &f.lu), 0);
+	ck_assert_uint_eq(sheaf_lu_take_attention(f.lu, 0), SHEAF_ASC_POWER_ON);
 	ck_assert_uint_eq(flushes(), 1);
 	ck_assert_uint_eq(flushes(), 0);
 }
@@ -643,10 +644,88 @@ START_TEST(request_sense_takes_the_unit_attention_as_data)
 }
 END_TEST
 
-START_TEST(no_unit_attention_at_the_start)
+START_TEST(each_initiator_is_told_of_power_on_once)
 {
+	const struct sheaf_lu_options options = { .block_size = 512,
+						  .maximum_transfer_bytes = 65536,
+						  .serial = "x" };
+
+	sheaf_lu_free(f.lu);
+	ck_assert_int_eq(sheaf_lu_create(&f.fake->store, &options, &f.lu), 0);
+	for (f.initiator = 0; f.initiator < SHEAF_INITIATORS_MAX; f.initiator++) {
+		run6(0, 0, 0, 0, 0);
+		ck_assert_uint_eq(fixture_sense(&f, NULL), 0x062901);
+		run6(0, 0, 0, 0, 0);
+		ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	}
+	f.initiator = 0;
+}
+END_TEST
+
+START_TEST(unit_attentions_wait_in_order_and_none_twice)
+{
+	static const uint16_t codes[] = { 0x2a01, 0x2a09, 0x3f0e };
+
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < 3; i++)
+			sheaf_lu_raise_attention_all_but(f.lu, 1, codes[i]);
+	for (unsigned i = 0; i < 3; i++) {
+		run6(0, 0, 0, 0, 0);
+		ck_assert_uint_eq(fixture_sense(&f, NULL), 0x060000u | codes[i]);
+	}
 	run6(0, 0, 0, 0, 0);
 	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	f.initiator = 1; /* all but this one */
+	run6(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	f.initiator = 0;
+}
+END_TEST
+
+START_TEST(reset_replaces_the_unit_attentions_before_it_and_too_many_become_one)
+{
+	sheaf_lu_raise_attention(f.lu, 0, 0x2a01);
+	sheaf_lu_reset(f.lu);
+	run6(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0x062903);
+	run6(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	for (uint16_t i = 0; i <= SHEAF_ATTENTIONS_MAX; i++)
+		sheaf_lu_raise_attention(f.lu, 0, (uint16_t)(0x2a00 + i));
+	run6(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0x062900);
+	run6(0, 0, 0, 0, 0);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+}
+END_TEST
+
+/* Accesses of two tasks at the same blocks, one of them ORDERED: the second starts when the first has ended. */
+START_TEST(ordered_task_waits_for_all_before_it_and_keeps_those_after_it_waiting)
+{
+	static const uint8_t read_0[10] = { 0x28, [8] = 1 };
+	struct scsi_fixture ordered, after;
+
+	fixture_share(&ordered, &f);
+	fixture_share(&after, &f);
+	fixture_start(&f, read_0, 10, FROM, 512);
+	fixture_go(&f);
+	fixture_start(&ordered, read_0, 10, FROM, 512);
+	ordered.lt.task.task_attribute = SHEAF_ATTRIBUTE_ORDERED;
+	fixture_go(&ordered);
+	fixture_start(&after, read_0, 10, FROM, 512);
+	fixture_go(&after);
+	ck_assert_uint_eq(f.fake->queued, 1);
+	fake_complete(f.fake, 0);
+	ck_assert_uint_eq(f.ended, 1);
+	ck_assert_uint_eq(f.fake->queued, 1);
+	ck_assert_ptr_eq(f.fake->queue[0], &ordered.lt.io);
+	fake_complete(f.fake, 0);
+	ck_assert_uint_eq(ordered.ended, 1);
+	ck_assert_uint_eq(f.fake->queued, 1);
+	fake_complete(f.fake, 0);
+	ck_assert_uint_eq(after.ended, 1);
+	free(ordered.data);
+	free(after.data);
 }
 END_TEST
 
@@ -1134,7 +1213,10 @@ int main(void)
 	tcase_add_test(tc, luns_above_255_are_flat);
 	tcase_add_test(tc, reset_is_a_unit_attention_for_one_command);
 	tcase_add_test(tc, request_sense_takes_the_unit_attention_as_data);
-	tcase_add_test(tc, no_unit_attention_at_the_start);
+	tcase_add_test(tc, each_initiator_is_told_of_power_on_once);
+	tcase_add_test(tc, unit_attentions_wait_in_order_and_none_twice);
+	tcase_add_test(tc, reset_replaces_the_unit_attentions_before_it_and_too_many_become_one);
+	tcase_add_test(tc, ordered_task_waits_for_all_before_it_and_keeps_those_after_it_waiting);
 	tcase_add_test(tc, absent_lun_answers_as_spc_4_says);
 	tcase_add_loop_test(tc, supported_opcodes_are_the_rows_of_the_table, 0, 2);
 	tcase_add_test(tc, one_supported_opcode_has_its_usage_data);
