@@ -88,6 +88,16 @@ static inline bool sheaf_result_good(const struct sheaf_result *result)
 	       (result->status == SHEAF_STATUS_GOOD || result->status == SHEAF_STATUS_CONDITION_MET);
 }
 
+/** Is it a unit attention (SAM-5 section 5.14)? News, not a failure: the command was not run, and may be sent again. */
+static inline bool sheaf_result_unit_attention(const struct sheaf_result *result)
+{
+	if (result->service_response != SHEAF_TASK_COMPLETE ||
+	    result->status != SHEAF_STATUS_CHECK_CONDITION || result->sense_length < 3)
+		return false;
+	/* SPC-4 section 4.5: descriptor format 72h/73h has the key in byte 1, fixed format in byte 2. */
+	return (result->sense[(result->sense[0] & 0x7f) >= 0x72 ? 1 : 2] & 0x0f) == 0x06;
+}
+
 /** Who uses the queue. */
 struct sheaf_queue_client {
 	void (*ended)(struct sheaf_queue_client *client, uint16_t slot, const struct sheaf_result *result);
