@@ -101,7 +101,8 @@ static struct sheaf_task read_by(uint32_t index, uint32_t initiator, uint32_t lu
 		.version = SHEAF_TASK_VERSION,
 		.task_tag_identifier = atomic_fetch_add(&tags, 1) + 1,
 		.initiator_index = initiator,
-		.command_descriptor_block = { SHEAF_SCSI_READ_10, [8] = 1 },
+		/* Each its own block: the store is no arbiter of races. */
+		.command_descriptor_block = { SHEAF_SCSI_READ_10, [5] = (uint8_t)index, [8] = 1 },
 		.command_size = 10,
 		.transfer_direction = SHEAF_TRANSFER_FROM_TARGET,
 		.requested_transfer_count = BLOCK,
