@@ -538,7 +538,7 @@ START_TEST(parameter_list_has_24_bytes)
 		uint8_t cdb[10] = { 0x5f, 0x06 };
 
 		sheaf_put_be32(cdb + 5, wrong[i]);
-		fixture_run(&a, cdb, 10, TO, parameters, wrong[i]);
+		fixture_run(&a, cdb, 10, TO, wrong[i] ? parameters : NULL, wrong[i]);
 		ck_assert_uint_eq(outcome(&a), BAD_LENGTH);
 	}
 }
