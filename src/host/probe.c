@@ -240,6 +240,11 @@ int sheaf_synchronize_unit(struct sheaf_queue *queue, const struct sheaf_unit *u
 
 	queue->client = &p.client;
 	r = command(&p, unit->target_id, unit->lun, synchronize_cache, 10, 0);
+	/* What is written is to be durable whoever has the unit reserved. */
+	if (r < 0 && p.result.service_response == SHEAF_TASK_COMPLETE &&
+	    p.result.status == SHEAF_STATUS_RESERVATION_CONFLICT)
+		r = command_by(&p, SHEAF_INITIATOR_CALLERS, unit->target_id, unit->lun,
+			       synchronize_cache, 10, 0);
 	queue->client = client;
 	return r < 0 ? -EIO : 0;
 }

@@ -37,7 +37,7 @@ struct sheaf_unit {
  */
 int sheaf_probe(struct sheaf_queue *queue, struct sheaf_unit units[SHEAF_LUNS_MAX]);
 
-/** SYNCHRONIZE CACHE of a whole unit, waiting for it. Thread: the queue's loop. 0 or -EIO. */
+/** SYNCHRONIZE CACHE of a whole unit, by whichever initiator may, waiting for it. Thread: the queue's loop. 0 or -EIO. */
 int sheaf_synchronize_unit(struct sheaf_queue *queue, const struct sheaf_unit *unit);
 
 /** The LUN field of a task for LU @lun: SAM-5 section 4.7.7.2 (below 256) and 4.7.7.3. */

@@ -16,6 +16,7 @@ static const struct sheaf_cdb_command *first_row[256];
 static const struct sheaf_cdb_command *const families[] = {
 	sheaf_cdb_block_rows,
 	sheaf_cdb_primary_rows,
+	sheaf_cdb_reservation_rows,
 };
 #define FAMILIES (sizeof(families) / sizeof(families[0]))
 
@@ -68,7 +69,9 @@ bool sheaf_cdb_check_usage(const struct sheaf_cdb_command *command, const uint8_
 	if (!may_be_forbidden(command, cdb))
 		return true;
 	for (unsigned i = 1; i < command->length; i++) {
-		unsigned wrong = cdb[i] & (uint8_t)~command->usage[i];
+		/* CONTROL has NACA for all of them. */
+		unsigned allowed = command->usage[i] | (i + 1u == command->length ? SHEAF_CDB_CONTROL_NACA : 0);
+		unsigned wrong = cdb[i] & ~allowed;
 		if (wrong) {
 			*ret_byte = (uint16_t)i;
 			*ret_bit = (int8_t)(31 - __builtin_clz(wrong));

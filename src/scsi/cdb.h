@@ -46,6 +46,7 @@ enum sheaf_cdb_reserved {
 	SHEAF_CDB_RESERVED_CONFLICT, /* RESERVATION CONFLICT */
 	SHEAF_CDB_RESERVED_READS,    /* reads the medium: the write exclusive types let it through */
 	SHEAF_CDB_RESERVED_ALLOWED,  /* always runs, or looks at the reservation itself */
+	SHEAF_CDB_RESERVED_READINESS, /* TEST UNIT READY: persistent ones let it through, RESERVE does not */
 };
 
 struct sheaf_cdb_place {
@@ -71,6 +72,7 @@ struct sheaf_cdb_command {
 /** The rows by standard, each table ended by a row without a name; rows of one opcode stand together. */
 extern const struct sheaf_cdb_command sheaf_cdb_block_rows[];	/* SBC-4: cdb_block.c */
 extern const struct sheaf_cdb_command sheaf_cdb_primary_rows[]; /* SPC-4: cdb_primary.c */
+extern const struct sheaf_cdb_command sheaf_cdb_reservation_rows[]; /* SPC-4, SPC-2: cdb_reservation.c */
 
 /** How a lookup can end. */
 enum sheaf_cdb_verdict {
@@ -89,7 +91,7 @@ enum sheaf_cdb_verdict sheaf_cdb_find(const uint8_t *cdb, unsigned size,
 				      const struct sheaf_cdb_command **ret_command,
 				      uint16_t *ret_byte, int8_t *ret_bit);
 /**
- * Whether only bits of the usage mask are set; *ret_byte and *ret_bit name the first (highest)
+ * Whether only bits of the usage mask, and NACA in CONTROL, are set; *ret_byte and *ret_bit name the first (highest)
  * that is not. @cdb: SHEAF_CDB_MAX bytes can be read; those past the command's length count for nothing.
  */
 bool sheaf_cdb_check_usage(const struct sheaf_cdb_command *command, const uint8_t *cdb,

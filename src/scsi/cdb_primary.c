@@ -12,7 +12,7 @@
 const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	{
 		.name = "TEST UNIT READY", .opcode = SHEAF_SCSI_TEST_UNIT_READY, .length = 6,
-		.flags = SHEAF_CDB_MEDIUM, .reserved = SHEAF_CDB_RESERVED_ALLOWED,
+		.flags = SHEAF_CDB_MEDIUM, .reserved = SHEAF_CDB_RESERVED_READINESS,
 		.usage = { SHEAF_SCSI_TEST_UNIT_READY },
 		.run = sheaf_lu_test_unit_ready,
 	},
@@ -34,6 +34,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	},
 	{
 		.name = "MODE SENSE (6)", .opcode = SHEAF_SCSI_MODE_SENSE_6, .length = 6,
+		.reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_6_ALLOCATION_LENGTH, 1 },
 		.usage = { SHEAF_SCSI_MODE_SENSE_6, SHEAF_CDB_MODE_SENSE_DBD, BE16, 0xff },
@@ -41,6 +42,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	},
 	{
 		.name = "MODE SENSE (10)", .opcode = SHEAF_SCSI_MODE_SENSE_10, .length = 10,
+		.reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_10_ALLOCATION_LENGTH, 2 },
 		.usage = { SHEAF_SCSI_MODE_SENSE_10,
@@ -60,7 +62,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	{
 		.name = "REPORT SUPPORTED OPERATION CODES", .opcode = SHEAF_SCSI_MAINTENANCE_IN,
 		.service_action = SHEAF_SCSI_SA_REPORT_SUPPORTED_OPCODES, .length = 12,
-		.flags = SHEAF_CDB_SERVICE,
+		.flags = SHEAF_CDB_SERVICE, .reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_12_ALLOCATION_LENGTH, 4 },
 		.usage = { SHEAF_SCSI_MAINTENANCE_IN, 0x1f, SHEAF_RSOC_RCTD | SHEAF_RSOC_OPTIONS_MASK,
@@ -71,7 +73,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 		.name = "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
 		.opcode = SHEAF_SCSI_MAINTENANCE_IN,
 		.service_action = SHEAF_SCSI_SA_REPORT_SUPPORTED_TMFS, .length = 12,
-		.flags = SHEAF_CDB_SERVICE,
+		.flags = SHEAF_CDB_SERVICE, .reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_12_ALLOCATION_LENGTH, 4 },
 		.usage = { SHEAF_SCSI_MAINTENANCE_IN, 0x1f, SHEAF_RSTMF_REPD,

@@ -42,6 +42,7 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 		sheaf_lu_note_written(lu);
 	pthread_mutex_init(&lu->lock, NULL);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_POWER_ON);
+	sheaf_reservations_init(lu);
 	*ret_lu = lu;
 	return 0;
 }
@@ -72,7 +73,16 @@ uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu)
 
 void sheaf_lu_reset(struct sheaf_lu *lu)
 {
+	sheaf_reservations_reset(lu);
+	sheaf_lu_clear_aca(lu, SHEAF_INITIATOR_NONE);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
+}
+
+void sheaf_lu_nexus_loss(struct sheaf_lu *lu, uint32_t initiator)
+{
+	sheaf_reservations_nexus_loss(lu, initiator);
+	sheaf_lu_clear_aca(lu, initiator);
+	sheaf_lu_raise_attention(lu, initiator, SHEAF_ASC_NEXUS_LOSS);
 }
 
 /* Fill in all of the response but sense data, and give the task back. lt is gone. */
@@ -105,10 +115,17 @@ void sheaf_lu_end_good(struct sheaf_lu_task *lt, uint64_t bytes)
 	end(lt, SHEAF_STATUS_GOOD, bytes, 0);
 }
 
+void sheaf_lu_end_status(struct sheaf_lu_task *lt, uint8_t status)
+{
+	end(lt, status, 0, 0);
+}
+
 void sheaf_lu_end_sense(struct sheaf_lu_task *lt, const struct sheaf_sense *sense)
 {
 	unsigned length = sheaf_sense_build_fixed(sense, lt->response->sense_buffer);
 
+	if (lt->lu)
+		sheaf_aca_note_check_condition(lt);
 	end(lt, SHEAF_STATUS_CHECK_CONDITION, 0, (uint8_t)length);
 }
 
@@ -325,6 +342,9 @@ void sheaf_lu_continue(struct sheaf_lu_task *lt)
 {
 	if (sheaf_lu_is_aborted(lt))
 		sheaf_lu_end_good(lt, 0);
+	else if (sheaf_lu_is_reserved_against(lt->lu, lt->task.initiator_index,
+					      (enum sheaf_cdb_reserved)lt->command->reserved))
+		sheaf_lu_end_status(lt, SHEAF_STATUS_RESERVATION_CONFLICT); /* while it waited, see reserve_out.c (3) */
 	else
 		lt->command->run(lt);
 }

@@ -15,9 +15,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "scsi/aca.h"
 #include "scsi/cdb.h"
 #include "scsi/lu.h"
 #include "scsi/nexus.h"
+#include "scsi/reservation.h"
 #include "scsi/sense.h"
 
 /**
@@ -39,6 +41,8 @@
  * its way. Written under the lock.
  */
 #define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
+#define SHEAF_CONDITION_RESERVED (1u << 16)
+#define SHEAF_CONDITION_ACA	 (1u << 19)
 
 /**
  * struct sheaf_lu - see rule 1
@@ -61,6 +65,8 @@ struct sheaf_lu {
 
 	pthread_mutex_t lock;
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
+	struct sheaf_reservations reservations;
+	struct sheaf_aca aca;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -78,6 +84,8 @@ static inline bool sheaf_lu_is_aborted(const struct sheaf_lu_task *lt)
 
 /** GOOD; @bytes of lt->data were transferred. */
 void sheaf_lu_end_good(struct sheaf_lu_task *lt, uint64_t bytes);
+/** A status without sense data: RESERVATION CONFLICT, BUSY, … */
+void sheaf_lu_end_status(struct sheaf_lu_task *lt, uint8_t status);
 /** CHECK CONDITION with @sense, fixed format (D_SENSE is 0). */
 void sheaf_lu_end_sense(struct sheaf_lu_task *lt, const struct sheaf_sense *sense);
 /** CHECK CONDITION with a key and code only. */
@@ -147,5 +155,10 @@ void sheaf_lu_write_and_verify(struct sheaf_lu_task *lt);
 void sheaf_lu_unmap(struct sheaf_lu_task *lt); /* provisioning.c */
 void sheaf_lu_write_same(struct sheaf_lu_task *lt);
 void sheaf_lu_get_lba_status(struct sheaf_lu_task *lt);
+void sheaf_lu_reserve(struct sheaf_lu_task *lt); /* reservation.c */
+void sheaf_lu_release(struct sheaf_lu_task *lt);
+void sheaf_lu_persistent_reserve_in(struct sheaf_lu_task *lt);
+void sheaf_lu_report_reservation_capabilities(struct sheaf_lu_task *lt);
+void sheaf_lu_persistent_reserve_out(struct sheaf_lu_task *lt); /* reserve_out.c */
 
 #endif

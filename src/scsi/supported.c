@@ -55,6 +55,7 @@ static void report_one(struct sheaf_lu_task *lt, const struct sheaf_cdb_command 
 	if (command) {
 		sheaf_put_be16(data + 2, command->length);
 		memcpy(data + length, command->usage, command->length);
+		data[length + command->length - 1] = SHEAF_CDB_CONTROL_NACA; /* of all commands, see cdb.c */
 		if (command->flags & SHEAF_CDB_SERVICE)
 			data[length + SHEAF_CDB_SERVICE_ACTION] = command->service_action;
 		length += command->length;
@@ -126,8 +127,8 @@ void sheaf_lu_report_supported_tmfs(struct sheaf_lu_task *lt)
 		sheaf_lu_end_bad_field(lt, SHEAF_CDB_12_ALLOCATION_LENGTH, 7);
 		return;
 	}
-	data[0] = SHEAF_RSTMF_ATS | SHEAF_RSTMF_ATSS | SHEAF_RSTMF_CTSS | SHEAF_RSTMF_LURS |
-		  SHEAF_RSTMF_TRS;
+	data[0] = SHEAF_RSTMF_ATS | SHEAF_RSTMF_ATSS | SHEAF_RSTMF_CACAS | SHEAF_RSTMF_CTSS |
+		  SHEAF_RSTMF_LURS | SHEAF_RSTMF_TRS;
 	data[3] = extended ? SHEAF_RSTMF_EXTENDED_LENGTH - SHEAF_RSTMF_LENGTH : 0;
 	sheaf_lu_reply(lt, data, extended ? SHEAF_RSTMF_EXTENDED_LENGTH : SHEAF_RSTMF_LENGTH);
 }

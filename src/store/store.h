@@ -9,6 +9,7 @@
 #ifndef SHEAF_STORE_H
 #define SHEAF_STORE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,8 +24,19 @@ struct sheaf_store_ops {
 	void (*submit)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
 	/* Optional: nobody uses the store for a while, give memory back that can be had again. Thread: any, at any time. */
 	void (*trim)(struct sheaf_store *store);
+	/*
+	 * A few bytes beside the image that survive the server and the machine, for what SCSI wants kept (APTPL). Optional: nothing
+	 * can be kept. keep: io->data and io->length, which is at most SHEAF_STORE_KEPT_MAX; 0: nothing is kept any more. As a whole
+	 * or not at all; durable when io->done(io, 0 or -errno) comes, later, on @loop. One at a time.
+	 * kept: read them. Blocks; thread: any. Return: bytes, 0: there are none; -E2BIG: more than @room; -EOPNOTSUPP: nothing can
+	 * be kept here.
+	 */
+	void (*keep)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
+	int (*kept)(struct sheaf_store *store, void *data, size_t room);
 	struct sheaf_store *(*free)(struct sheaf_store *store);
 };
+
+#define SHEAF_STORE_KEPT_MAX 1024
 
 /** First member of each store. */
 struct sheaf_store {
@@ -99,6 +111,21 @@ static inline void sheaf_store_submit(struct sheaf_store *store, struct sheaf_lo
 	io->store = store;
 	io->loop = loop;
 	store->ops->submit(store, loop, io);
+}
+
+/** What the store keeps beside the image, see sheaf_store_ops. May block; thread: any. */
+static inline int sheaf_store_kept(struct sheaf_store *store, void *data, size_t room)
+{
+	return store->ops->kept ? store->ops->kept(store, data, room) : -EOPNOTSUPP;
+}
+
+/** Keep @io's data instead; only where sheaf_store_kept() did not say -EOPNOTSUPP. io->done() comes once, later. */
+static inline void sheaf_store_keep(struct sheaf_store *store, struct sheaf_loop *loop,
+				    struct sheaf_store_io *io)
+{
+	io->store = store;
+	io->loop = loop;
+	store->ops->keep(store, loop, io);
 }
 
 /** A good moment to give memory back: nobody has used @store for a while. Thread: any, at any time. */

@@ -10,7 +10,8 @@
 
 /*
  * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; . reserved, or not
- * supported by this LU. byte_1: bits of byte 1 that may be set; for 9Eh and A3h the service action.
+ * supported by this LU. byte_1: bits of byte 1 that may be set; for 9Eh, A3h,
+ * 5Eh and 5Fh the service action.
  */
 /* clang-format off */
 static const struct {
@@ -51,6 +52,22 @@ static const struct {
 	{ "WRITE (12)", "aa..LLLLLLLLCCCCCCCC....", 12, 0x1a },
 	{ "WRITE AND VERIFY (12)", "ae..LLLLLLLLCCCCCCCC....", 12, 0x12 },
 	{ "VERIFY (12)", "af..LLLLLLLLCCCCCCCC....", 12, 0x16 },
+	{ "RESERVE (6)", "16..........", 6, 0 },
+	{ "RELEASE (6)", "17..........", 6, 0 },
+	{ "RESERVE (10)", "56..................", 10, 0 },
+	{ "RELEASE (10)", "57..................", 10, 0 },
+	{ "PERSISTENT RESERVE IN, READ KEYS", "5e............CCCC..", 10, 0x00 },
+	{ "PERSISTENT RESERVE IN, READ RESERVATION", "5e............CCCC..", 10, 0x01 },
+	{ "PERSISTENT RESERVE IN, REPORT CAPABILITIES", "5e............CCCC..", 10, 0x02 },
+	{ "PERSISTENT RESERVE IN, READ FULL STATUS", "5e............CCCC..", 10, 0x03 },
+	{ "PERSISTENT RESERVE OUT, REGISTER", "5f..uu....CCCCCCCC..", 10, 0x00 },
+	{ "PERSISTENT RESERVE OUT, RESERVE", "5f..uu....CCCCCCCC..", 10, 0x01 },
+	{ "PERSISTENT RESERVE OUT, RELEASE", "5f..uu....CCCCCCCC..", 10, 0x02 },
+	{ "PERSISTENT RESERVE OUT, CLEAR", "5f..uu....CCCCCCCC..", 10, 0x03 },
+	{ "PERSISTENT RESERVE OUT, PREEMPT", "5f..uu....CCCCCCCC..", 10, 0x04 },
+	{ "PERSISTENT RESERVE OUT, PREEMPT AND ABORT", "5f..uu....CCCCCCCC..", 10, 0x05 },
+	{ "PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY", "5f..uu....CCCCCCCC..", 10, 0x06 },
+	{ "PERSISTENT RESERVE OUT, REGISTER AND MOVE", "5f..uu....CCCCCCCC..", 10, 0x07 },
 };
 /* clang-format on */
 #define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
@@ -62,7 +79,7 @@ static unsigned hex(char c)
 
 static bool has_service_actions(uint8_t opcode)
 {
-	return opcode == 0x9e || opcode == 0xa3;
+	return opcode == 0x9e || opcode == 0xa3 || opcode == 0x5e || opcode == 0x5f;
 }
 
 static bool may_be_set(char letter, int bit)
@@ -132,6 +149,7 @@ START_TEST(every_bit_is_allowed_or_refused_as_laid_out)
 		for (int k = 0; k < 8; k++) {
 			bool allowed = b == 1 ? rows[_i].byte_1 >> k & 1
 					      : may_be_set(rows[_i].layout[2 * b], k);
+			allowed |= b + 1 == rows[_i].size && k == 2; /* CONTROL: NACA */
 			uint8_t was = cdb[b];
 			if (has_service_actions(cdb[0]) && b == 1 && k < 5)
 				continue; /* another service action */
@@ -210,14 +228,21 @@ START_TEST(unknown_service_action_is_a_bad_field)
 	uint16_t byte;
 	int8_t bit;
 
-	static const uint8_t of[][4] = { { 0x9e, 16, 0x10, 0x12 }, { 0xa3, 12, 0x0c, 0x0d } };
+	/* Opcode, length, the actions that there are. */
+	static const struct {
+		uint8_t opcode, length;
+		uint32_t known;
+	} of[] = { { 0x9e, 16, 1u << 0x10 | 1u << 0x12 },
+		   { 0xa3, 12, 1u << 0x0c | 1u << 0x0d },
+		   { 0x5e, 10, 0x0f },
+		   { 0x5f, 10, 0xff } };
 
-	for (unsigned action = 0; action < 64; action++) {
-		const uint8_t *o = of[action / 32];
-		uint8_t cdb[16] = { o[0], (uint8_t)(action % 32) };
-		bool known = cdb[1] == o[2] || cdb[1] == o[3];
+	for (unsigned action = 0; action < 128; action++) {
+		unsigned i = action / 32;
+		uint8_t cdb[16] = { of[i].opcode, (uint8_t)(action % 32) };
+		bool known = of[i].known >> action % 32 & 1;
 		byte = 99;
-		ck_assert_int_eq(sheaf_cdb_find(cdb, o[1], &command, &byte, &bit),
+		ck_assert_int_eq(sheaf_cdb_find(cdb, of[i].length, &command, &byte, &bit),
 				 known ? SHEAF_CDB_OK : SHEAF_CDB_BAD_FIELD);
 		if (!known)
 			ck_assert(byte == 1 && bit == 4);

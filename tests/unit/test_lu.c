@@ -52,7 +52,7 @@ struct row {
 /* clang-format off */
 static const struct row rows[] = {
 	{ "test unit ready is good", { 0x00 }, 6, NONE, 0, 0, -1, 0 },
-	{ "NACA is refused", { 0x00, 0, 0, 0, 0, 0x04 }, 6, NONE, 0, ILLEGAL_FIELD, 5 << 4 | 2, 0 },
+	{ "LINK and FLAG are refused", { 0x00, 0, 0, 0, 0, 0x03 }, 6, NONE, 0, ILLEGAL_FIELD, 5 << 4 | 1, 0 },
 	{ "unknown opcode", { 0xc1 }, 10, NONE, 0, ILLEGAL_OPCODE, -1, 0 },
 	{ "known opcode, wrong length", { 0x28 }, 6, NONE, 0, ILLEGAL_OPCODE, -1, 0 },
 	{ "length beyond 16", { 0x88 }, 255, NONE, 0, ILLEGAL_OPCODE, -1, 0 },
@@ -454,7 +454,7 @@ START_TEST(standard_inquiry_data)
 	run6(0x12, 0, 0, 0, 96);
 	ck_assert_uint_eq(f.data[0], 0x00);
 	ck_assert_uint_eq(f.data[2], 0x06);
-	ck_assert_uint_eq(f.data[3], 0x12);
+	ck_assert_uint_eq(f.data[3], 0x32);
 	ck_assert_uint_eq(f.data[4], 91);
 	ck_assert_uint_eq(f.data[7], 0x02);
 	ck_assert_mem_eq(f.data + 8, "SHEAF   VIRTUAL DISK    0001", 28);
@@ -779,7 +779,8 @@ START_TEST(supported_opcodes_are_the_rows_of_the_table)
 	while (sheaf_cdb_row(n)) {
 		const struct sheaf_cdb_command *command = sheaf_cdb_row(n);
 		const uint8_t *d = f.data + 4 + size * n++;
-		bool service = command->opcode == 0x9e || command->opcode == 0xa3;
+		bool service = command->opcode == 0x9e || command->opcode == 0xa3 ||
+			       command->opcode == 0x5e || command->opcode == 0x5f;
 
 		ck_assert_uint_eq(d[0], command->opcode);
 		ck_assert_uint_eq(sheaf_get_be16(d + 2), command->service_action);
@@ -797,10 +798,10 @@ END_TEST
 START_TEST(one_supported_opcode_has_its_usage_data)
 {
 	static const uint8_t read_10[] = { 0,	3,   0,	  10, 0x28, 0x1a, 255,
-					   255, 255, 255, 0,  255,  255,  0 };
+					   255, 255, 255, 0,  255,  255,  0x04 };
 	static const uint8_t lba_status[] = { 0,   0x83, 0,   16,  0x9e, 0x12, 255, 255,
 					      255, 255,	 255, 255, 255,	 255,  255, 255,
-					      255, 255,	 0,   0,   0,	 10,   0,   0,
+					      255, 255,	 0,   0x04, 0,	 10,   0,   0,
 					      0,   0,	 0,   0,   0,	 0,    0,   0 };
 
 	for (uint8_t option = 1; option <= 3; option += 2) {
@@ -826,7 +827,7 @@ END_TEST
 START_TEST(supported_tmfs_are_those_that_the_target_does)
 {
 	static const uint8_t cdb[12] = { 0xa3, 0x0d, 0x80, [9] = 16 };
-	static const uint8_t data[16] = { 0xda, 0, 0, 12 };
+	static const uint8_t data[16] = { 0xfa, 0, 0, 12 };
 
 	fixture_run(&f, cdb, 12, FROM, NULL, 16);
 	ck_assert_mem_eq(f.data, data, sizeof(data));
