@@ -279,6 +279,9 @@ enum sheaf_mode {
 	SHEAF_MODE_WP = 0x80, /* DEVICE-SPECIFIC PARAMETER, SBC-4 clause 6.5 */
 	SHEAF_MODE_DPOFUA = 0x10,
 	SHEAF_MODE_CACHING_WCE = 0x04,		/* byte 2 */
+	SHEAF_MODE_CONTROL_TST_MASK = 0xe0,	/* byte 2 */
+	SHEAF_MODE_CONTROL_TST_EACH = 0x20,	/* 001b: a task set for each I_T nexus; 000b: one for all */
+	SHEAF_MODE_CONTROL_D_SENSE = 0x04,	/* byte 2 */
 	SHEAF_MODE_CONTROL_GLTSD = 0x02,	/* byte 2 */
 	SHEAF_MODE_CONTROL_UNRESTRICTED = 0x10, /* byte 3: QUEUE ALGORITHM MODIFIER 1 */
 };

@@ -41,6 +41,7 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 	if (options->written)
 		sheaf_lu_note_written(lu);
 	pthread_mutex_init(&lu->lock, NULL);
+	sheaf_lu_reset_modes(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_POWER_ON);
 	*ret_lu = lu;
 	return 0;
@@ -72,6 +73,7 @@ uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu)
 
 void sheaf_lu_reset(struct sheaf_lu *lu)
 {
+	sheaf_lu_reset_modes(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
 }
 
@@ -107,8 +109,12 @@ void sheaf_lu_end_good(struct sheaf_lu_task *lt, uint64_t bytes)
 
 void sheaf_lu_end_sense(struct sheaf_lu_task *lt, const struct sheaf_sense *sense)
 {
-	unsigned length = sheaf_sense_build_fixed(sense, lt->response->sense_buffer);
+	unsigned length;
 
+	if (lt->lu && sheaf_modes_sense_is_descriptor(&lt->lu->modes))
+		length = sheaf_sense_build_descriptor(sense, lt->response->sense_buffer);
+	else
+		length = sheaf_sense_build_fixed(sense, lt->response->sense_buffer);
 	end(lt, SHEAF_STATUS_CHECK_CONDITION, 0, (uint8_t)length);
 }
 

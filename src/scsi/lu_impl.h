@@ -17,6 +17,7 @@
 
 #include "scsi/cdb.h"
 #include "scsi/lu.h"
+#include "scsi/modes.h"
 #include "scsi/nexus.h"
 #include "scsi/sense.h"
 
@@ -61,6 +62,7 @@ struct sheaf_lu {
 
 	pthread_mutex_t lock;
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
+	struct sheaf_modes modes;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -78,7 +80,7 @@ static inline bool sheaf_lu_is_aborted(const struct sheaf_lu_task *lt)
 
 /** GOOD; @bytes of lt->data were transferred. */
 void sheaf_lu_end_good(struct sheaf_lu_task *lt, uint64_t bytes);
-/** CHECK CONDITION with @sense, fixed format (D_SENSE is 0). */
+/** CHECK CONDITION with @sense, in the format that D_SENSE asks for. */
 void sheaf_lu_end_sense(struct sheaf_lu_task *lt, const struct sheaf_sense *sense);
 /** CHECK CONDITION with a key and code only. */
 void sheaf_lu_end_check(struct sheaf_lu_task *lt, uint8_t key, uint16_t asc);

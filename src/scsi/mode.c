@@ -26,7 +26,7 @@ static unsigned control_page(uint8_t *page, bool changeable)
 	page[0] = SHEAF_MODE_PAGE_CONTROL;
 	page[1] = 10;
 	if (!changeable) {
-		page[2] = SHEAF_MODE_CONTROL_GLTSD;
+		page[2] = SHEAF_MODE_CONTROL_TST_EACH | SHEAF_MODE_CONTROL_GLTSD;
 		page[3] = SHEAF_MODE_CONTROL_UNRESTRICTED;
 	}
 	return 12;
@@ -75,6 +75,12 @@ static void put_header(struct sheaf_lu_task *lt, uint8_t *data, unsigned length,
 		data[4] = descriptor_length == 16;
 		sheaf_put_be16(data + 6, (uint16_t)descriptor_length);
 	}
+}
+
+void sheaf_lu_reset_modes(struct sheaf_lu *lu)
+{
+	atomic_store(&lu->modes.task_set_shared, false);
+	atomic_store(&lu->modes.descriptor_sense, false);
 }
 
 /** MODE SENSE (6) and (10). */

@@ -571,7 +571,7 @@ START_TEST(mode_pages)
 	static const uint8_t all[] = { 43, 0,	 0x10, 8,    0, 0, 8, 0, 0, 0, 2,
 				       0,  0x08, 18,   0x04, 0, 0, 0, 0, 0, 0, 0,
 				       0,  0,	 0,    0,    0, 0, 0, 0, 0, 0, 0x0a,
-				       10, 0x02, 0x10, 0,    0, 0, 0, 0, 0, 0, 0 };
+				       10, 0x22, 0x10, 0,    0, 0, 0, 0, 0, 0, 0 };
 
 	run6(0x1a, 0, 0x3f, 0, 255);
 	ck_assert_uint_eq(f.response.bytes_transferred, sizeof(all));
