@@ -15,6 +15,13 @@ void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on)
 		atomic_fetch_and(&lu->conditions, ~bit);
 }
 
+/* SWP, SPC-4 section 7.5.8. */
+static bool is_write_protected(const struct sheaf_lu_task *lt)
+{
+	return (lt->command->flags & SHEAF_CDB_WRITES) &&
+	       (atomic_load(&lt->lu->conditions) & SHEAF_CONDITION_WRITE_PROTECTED);
+}
+
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
 {
 	uint16_t attention;
@@ -26,5 +33,10 @@ bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
 			return false;
 		}
 	}
+	if (is_write_protected(lt)) {
+		sheaf_lu_end_check(lt, SHEAF_KEY_DATA_PROTECT, SHEAF_ASC_SOFTWARE_WRITE_PROTECTED);
+		return false;
+	}
+	sheaf_lu_heed_write_through(lt);
 	return true;
 }

@@ -218,6 +218,16 @@ void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t leng
 	sheaf_lu_reply_end(lt, length);
 }
 
+/* FUA, or WCE is 0. Of other commands that write, all pieces are flushed at once at the end. */
+static bool wants_fua(const struct sheaf_lu_task *lt)
+{
+	uint32_t conditions = atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed);
+
+	return (conditions & SHEAF_CONDITION_WRITE_THROUGH) ||
+	       (lt->command->length > 6 &&
+		(lt->task.command_descriptor_block[1] & SHEAF_CDB_RW_FUA));
+}
+
 void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba,
 		     uint64_t blocks, void *data,
 		     void (*done)(struct sheaf_store_io *io, int result))
@@ -230,15 +240,12 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 		return;
 	}
 	lt->io.op = op;
-	lt->io.fua = false;
 	lt->io.offset = lba * lu->block_size;
 	lt->io.length = blocks * lu->block_size;
 	lt->io.data = data;
 	lt->io.done = done;
 	lt->io.moved = 0;
-	if (op == SHEAF_STORE_WRITE && lt->command->count_is == SHEAF_CDB_COUNT_TRANSFER &&
-	    lt->command->length > 6)
-		lt->io.fua = lt->task.command_descriptor_block[1] & SHEAF_CDB_RW_FUA;
+	lt->io.fua = op == SHEAF_STORE_WRITE && lt->command->count_is == SHEAF_CDB_COUNT_TRANSFER && wants_fua(lt);
 	sheaf_store_submit(lu->store, lt->loop, &lt->io);
 }
 
@@ -331,8 +338,10 @@ void sheaf_lu_continue(struct sheaf_lu_task *lt)
 {
 	if (sheaf_lu_is_aborted(lt))
 		sheaf_lu_end_good(lt, 0);
-	else
+	else {
+		sheaf_lu_heed_write_through(lt);
 		lt->command->run(lt);
+	}
 }
 
 void sheaf_lu_execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_task *lt)

@@ -40,6 +40,8 @@
  * its way. Written under the lock.
  */
 #define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
+#define SHEAF_CONDITION_WRITE_PROTECTED	     (1u << 18)		 /* SWP */
+#define SHEAF_CONDITION_WRITE_THROUGH	     (1u << 20)		 /* WCE is 0: what a command writes is durable when it ends */
 
 /**
  * struct sheaf_lu - see rule 1
@@ -120,6 +122,11 @@ void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on);
 /** lu->conditions is not zero: may the command run all the same? False: it has ended. */
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt);
 
+/** lu->modes.current has changed: the rest of lu->modes and lu->conditions follow (mode_pages.c). Lock held. */
+void sheaf_lu_heed_modes(struct sheaf_lu *lu);
+/** Mode parameter block descriptor, as MODE SENSE reports it (mode.c); zeros at @d. Return: its bytes. */
+unsigned sheaf_lu_put_block_descriptor(const struct sheaf_lu *lu, uint8_t *d, bool long_lba);
+
 /** Start lt->io: @blocks at @lba; a task that was aborted ends here instead, so between two accesses as well. */
 void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba,
 		     uint64_t blocks, void *data,
@@ -129,6 +136,8 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 void sheaf_lu_note_written(struct sheaf_lu *lu);
 /** What was written goes to the medium, if a flush is due, then @resume. Uses lt->resume and lt->cursor. */
 void sheaf_lu_flush_then(struct sheaf_lu_task *lt, void (*resume)(struct sheaf_lu_task *lt));
+/** With WCE 0, a command that writes ends, if it ends well, only after a flush (where one is due). Before its handler runs. */
+void sheaf_lu_heed_write_through(struct sheaf_lu_task *lt);
 
 /* The commands. */
 void sheaf_lu_test_unit_ready(struct sheaf_lu_task *lt); /* report.c */
@@ -140,6 +149,7 @@ void sheaf_lu_report_supported_opcodes(struct sheaf_lu_task *lt); /* supported.c
 void sheaf_lu_report_supported_tmfs(struct sheaf_lu_task *lt);
 void sheaf_lu_inquiry(struct sheaf_lu_task *lt);    /* inquiry.c */
 void sheaf_lu_mode_sense(struct sheaf_lu_task *lt); /* mode.c */
+void sheaf_lu_mode_select(struct sheaf_lu_task *lt); /* mode_select.c */
 void sheaf_lu_read(struct sheaf_lu_task *lt);	    /* block.c */
 void sheaf_lu_write(struct sheaf_lu_task *lt);
 void sheaf_lu_synchronize_cache(struct sheaf_lu_task *lt);

@@ -15,7 +15,7 @@
 struct sheaf_lu;
 
 /** Bytes of all pages that an LU has, one after the other. */
-#define SHEAF_MODES_BYTES 96
+#define SHEAF_MODES_BYTES 88
 
 /**
  * struct sheaf_modes - written under the LU's lock

@@ -169,11 +169,7 @@ static const struct row rows[] = {
 	{ "request sense, descriptor", { 0x03, 1, 0, 0, 252 }, 6, FROM, 252, 0, -1, 8 },
 
 	{ "mode sense 6, saved", { 0x1a, 0, 0xc8, 0, 255 }, 6, FROM, 255, 0x053900, -1, 0 },
-	{ "mode sense 6, unknown page", { 0x1a, 0, 0x01, 0, 255 }, 6, FROM, 255, ILLEGAL_FIELD, 2 << 4 | 5, 0 },
-	{ "mode sense 6, unknown subpage", { 0x1a, 0, 0x0a, 1, 255 }, 6, FROM, 255, ILLEGAL_FIELD, 3 << 4 | 7, 0 },
 	{ "mode sense 6 has no LLBAA", { 0x1a, 0x10, 0x0a, 0, 255 }, 6, FROM, 255, ILLEGAL_FIELD, 1 << 4 | 4, 0 },
-	{ "mode sense 6, all", { 0x1a, 0, 0x3f, 0, 255 }, 6, FROM, 255, 0, -1, 4 + 8 + 20 + 12 },
-	{ "mode sense 6, all and subpages", { 0x1a, 8, 0x3f, 255, 255 }, 6, FROM, 255, 0, -1, 4 + 20 + 12 },
 	{ "mode sense 6, caching", { 0x1a, 8, 0x08, 0, 255 }, 6, FROM, 255, 0, -1, 4 + 20 },
 	{ "mode sense 6, cut", { 0x1a, 0, 0x3f, 0, 4 }, 6, FROM, 4, 0, -1, 4 },
 	{ "mode sense 10, LLBAA", { 0x5a, 0x10, 0x0a, 0, 0, 0, 0, 1, 0 }, 10, FROM, 256, 0, -1, 8 + 16 + 12 },
@@ -563,30 +559,6 @@ START_TEST(large_lu_says_so)
 	/* Limits of WRITE SAME and UNMAP. */
 	run16(0x93, 1, 0, SHEAF_LU_WRITE_SAME_BYTES_MAX / 512 + 1, NONE, NULL, 0);
 	ck_assert_uint_eq(fixture_sense(&f, NULL), ILLEGAL_FIELD);
-}
-END_TEST
-
-START_TEST(mode_pages)
-{
-	static const uint8_t all[] = { 43, 0,	 0x10, 8,    0, 0, 8, 0, 0, 0, 2,
-				       0,  0x08, 18,   0x04, 0, 0, 0, 0, 0, 0, 0,
-				       0,  0,	 0,    0,    0, 0, 0, 0, 0, 0, 0x0a,
-				       10, 0x22, 0x10, 0,    0, 0, 0, 0, 0, 0, 0 };
-
-	run6(0x1a, 0, 0x3f, 0, 255);
-	ck_assert_uint_eq(f.response.bytes_transferred, sizeof(all));
-	ck_assert_mem_eq(f.data, all, sizeof(all));
-	run6(0x1a, 0, 0xbf, 0, 255); /* default is current */
-	ck_assert_mem_eq(f.data, all, sizeof(all));
-	run6(0x1a, 8, 0x7f, 0, 255); /* nothing is changeable */
-	ck_assert_uint_eq(f.data[4 + 2], 0);
-	ck_assert_uint_eq(f.data[4 + 20 + 2] | f.data[4 + 20 + 3], 0);
-	uint8_t cdb[10] = { 0x5a, 0, 0x0a, 0, 0, 0, 0, 0, 255 };
-	fixture_run(&f, cdb, 10, FROM, NULL, 255);
-	ck_assert_uint_eq(sheaf_get_be16(f.data), 8 + 8 + 12 - 2);
-	ck_assert_uint_eq(f.data[3], 0x10);
-	ck_assert_uint_eq(f.data[4], 0);
-	ck_assert_uint_eq(sheaf_get_be16(f.data + 6), 8);
 }
 END_TEST
 
@@ -1209,7 +1181,6 @@ int main(void)
 	tcase_add_test(tc, store_without_discard_is_fully_provisioned);
 	tcase_add_test(tc, read_capacity_data);
 	tcase_add_test(tc, large_lu_says_so);
-	tcase_add_test(tc, mode_pages);
 	tcase_add_test(tc, luns_above_255_are_flat);
 	tcase_add_test(tc, reset_is_a_unit_attention_for_one_command);
 	tcase_add_test(tc, request_sense_takes_the_unit_attention_as_data);
