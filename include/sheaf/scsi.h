@@ -239,9 +239,24 @@ enum sheaf_vpd {
 	SHEAF_VPD_SUPPORTED = 0x00,
 	SHEAF_VPD_SERIAL = 0x80,
 	SHEAF_VPD_IDENTIFICATION = 0x83,
+	SHEAF_VPD_EXTENDED = 0x86,
+	SHEAF_VPD_MODE_POLICY = 0x87,
 	SHEAF_VPD_BLOCK_LIMITS = 0xb0,
 	SHEAF_VPD_CHARACTERISTICS = 0xb1,
 	SHEAF_VPD_PROVISIONING = 0xb2,
+};
+
+/** Extended INQUIRY Data VPD page, SPC-4 section 7.8.7. */
+enum sheaf_vpd_extended {
+	SHEAF_86_LENGTH = 64,
+	SHEAF_86_TASKS = 5,
+	SHEAF_86_HEADSUP = 0x04,
+	SHEAF_86_ORDSUP = 0x02,
+	SHEAF_86_SIMPSUP = 0x01,
+	SHEAF_86_CACHE = 6,
+	SHEAF_86_NV_SUP = 0x02,
+	SHEAF_86_V_SUP = 0x01,
+	SHEAF_86_SENSE_LENGTH = 13, /* MAXIMUM SUPPORTED SENSE DATA LENGTH */
 };
 
 /** Block Limits VPD page, SBC-4 clause 6.6. */
@@ -308,7 +323,7 @@ enum sheaf_mode {
 	SHEAF_MODE_CONTROL_GLTSD = 0x02,	/* byte 2 */
 	SHEAF_MODE_CONTROL_UNRESTRICTED = 0x10, /* byte 3: QUEUE ALGORITHM MODIFIER 1 */
 	SHEAF_MODE_CONTROL_SWP = 0x08,		/* byte 4 */
-	SHEAF_MODE_EXCEPTIONS_DEXCPT = 0x08,	/* byte 2 */
+	SHEAF_MODE_EXCEPTIONS_ON_REQUEST = 0x06, /* byte 3: MRIE: only by REQUEST SENSE */
 };
 
 /** READ CAPACITY (10) and (16) parameter data, SBC-4 clause 5. */
@@ -349,6 +364,9 @@ enum sheaf_report_luns {
 	SHEAF_REPORT_LUNS_ADDRESSED = 0x00, /* SELECT REPORT */
 	SHEAF_REPORT_LUNS_WELL_KNOWN = 0x01,
 	SHEAF_REPORT_LUNS_ALL = 0x02,
+	SHEAF_REPORT_LUNS_ADMINISTRATIVE = 0x10,
+	SHEAF_REPORT_LUNS_TOP = 0x11,	     /* administrative ones, and those of no conglomerate */
+	SHEAF_REPORT_LUNS_SUBSIDIARY = 0x12, /* of the addressed LU, if it is an administrative one */
 	SHEAF_LUN_PERIPHERAL_MAX = 255, /* SAM-5 section 4.7.7.2 */
 	SHEAF_LUN_FLAT = 0x40,		/* SAM-5 section 4.7.7.3: byte 0 bits 7..6 = 01b */
 	SHEAF_LUN_FLAT_MAX = 16383,
@@ -367,7 +385,9 @@ enum sheaf_rsoc {
 	SHEAF_RSOC_DESCRIPTOR_FLAGS = 5,
 	SHEAF_RSOC_CTDP = 0x02,
 	SHEAF_RSOC_SERVACTV = 0x01,
-	SHEAF_RSOC_TIMEOUTS = 12, /* command timeouts descriptor; zeros: not indicated */
+	SHEAF_RSOC_TIMEOUTS = 12, /* command timeouts descriptor, SPC-4 section 6.35.4 */
+	SHEAF_RSOC_TIMEOUTS_NOMINAL = 4,     /* 4 bytes, seconds */
+	SHEAF_RSOC_TIMEOUTS_RECOMMENDED = 8, /* 4 bytes, seconds */
 	SHEAF_RSOC_ONE_CTDP = 0x80,
 	SHEAF_RSOC_ONE_NOT_SUPPORTED = 0x01,
 	SHEAF_RSOC_ONE_STANDARD = 0x03,

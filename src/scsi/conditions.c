@@ -16,10 +16,21 @@ void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on)
 }
 
 /* SWP, SPC-4 section 7.5.8. */
-static bool is_write_protected(const struct sheaf_lu_task *lt)
+static bool check_protection(struct sheaf_lu_task *lt)
 {
-	return (lt->command->flags & SHEAF_CDB_WRITES) &&
-	       (atomic_load(&lt->lu->conditions) & SHEAF_CONDITION_WRITE_PROTECTED);
+	if (!(lt->command->flags & SHEAF_CDB_WRITES) ||
+	    !(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) & SHEAF_CONDITION_WRITE_PROTECTED))
+		return true;
+	sheaf_lu_end_check(lt, SHEAF_KEY_DATA_PROTECT, SHEAF_ASC_SOFTWARE_WRITE_PROTECTED);
+	return false;
+}
+
+bool sheaf_lu_check_conditions_again(struct sheaf_lu_task *lt)
+{
+	if (!check_protection(lt))
+		return false;
+	sheaf_lu_heed_write_through(lt);
+	return true;
 }
 
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
@@ -33,10 +44,5 @@ bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
 			return false;
 		}
 	}
-	if (is_write_protected(lt)) {
-		sheaf_lu_end_check(lt, SHEAF_KEY_DATA_PROTECT, SHEAF_ASC_SOFTWARE_WRITE_PROTECTED);
-		return false;
-	}
-	sheaf_lu_heed_write_through(lt);
-	return true;
+	return sheaf_lu_check_conditions_again(lt);
 }

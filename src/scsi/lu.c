@@ -338,10 +338,8 @@ void sheaf_lu_continue(struct sheaf_lu_task *lt)
 {
 	if (sheaf_lu_is_aborted(lt))
 		sheaf_lu_end_good(lt, 0);
-	else {
-		sheaf_lu_heed_write_through(lt);
+	else if (sheaf_lu_check_conditions_again(lt))
 		lt->command->run(lt);
-	}
 }
 
 void sheaf_lu_execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_task *lt)

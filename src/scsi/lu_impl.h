@@ -121,6 +121,8 @@ void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t leng
 void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on);
 /** lu->conditions is not zero: may the command run all the same? False: it has ended. */
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt);
+/** The same after @lt waited in its task set: those that a command before it may have made. */
+bool sheaf_lu_check_conditions_again(struct sheaf_lu_task *lt);
 
 /** lu->modes.current has changed: the rest of lu->modes and lu->conditions follow (mode_pages.c). Lock held. */
 void sheaf_lu_heed_modes(struct sheaf_lu *lu);

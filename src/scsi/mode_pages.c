@@ -2,8 +2,8 @@
 /*
  * mode_pages.c - see mode_pages.h
  *
- * A value is there for what the LU does: what it would have to pretend (retries, prefetching, informational exceptions)
- * is zero or disabled, and not changeable.
+ * A value is there for what the LU does: what it would have to pretend (retries, prefetching, predictions of its end)
+ * is zero, and not changeable.
  */
 #include "scsi/mode_pages.h"
 
@@ -91,9 +91,9 @@ const struct sheaf_mode_page sheaf_mode_pages[] = {
 		.defaults = { SHEAF_MODE_PAGE_CONTROL | SHEAF_MODE_SPF, 1, 0, 28 },
 		.fields = control_extension_fields,
 	},
-	{ /* Informational Exceptions Control, SBC-4: there are none, so their reporting is off. */
+	{ /* Informational Exceptions Control, SBC-4: on request only; there are none. */
 		.code = SHEAF_MODE_PAGE_EXCEPTIONS, .offset = AT_EXCEPTIONS, .size = 12,
-		.defaults = { SHEAF_MODE_PAGE_EXCEPTIONS, 10, SHEAF_MODE_EXCEPTIONS_DEXCPT },
+		.defaults = { SHEAF_MODE_PAGE_EXCEPTIONS, 10, 0, SHEAF_MODE_EXCEPTIONS_ON_REQUEST },
 		.fields = exceptions_fields,
 	},
 	{ .size = 0 },

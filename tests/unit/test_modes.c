@@ -24,7 +24,7 @@
 #define CACHING	   0x08, 18, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 #define CONTROL	   0x0a, 10, 0x22, 0x10, 0, 0, 0, 0, 0, 0, 0, 0
 #define EXTENSION  0x4a, 1, 0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-#define EXCEPTIONS 0x1c, 10, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define EXCEPTIONS 0x1c, 10, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0
 
 static struct scsi_fixture f, other;
 
@@ -256,8 +256,9 @@ static const struct list_row list_rows[] = {
 	{ "CACHE SEGMENT SIZE", S6(24), 24, { 0, 0, 0, 0, 0x08, 18, 0x04, [19] = 1 }, BAD_PARAMETER, 18, 7 },
 	{ "AWRE", S6(16), 16, { 0, 0, 0, 0, 0x01, 10, 0x80 }, BAD_PARAMETER, 6, 7 },
 	{ "RECOVERY TIME LIMIT", S6(16), 16, { 0, 0, 0, 0, 0x01, 10, [15] = 1 }, BAD_PARAMETER, 14, 7 },
-	{ "DEXCPT", S6(16), 16, { 0, 0, 0, 0, 0x1c, 10 }, BAD_PARAMETER, 6, 3 },
-	{ "INTERVAL TIMER", S6(16), 16, { 0, 0, 0, 0, 0x1c, 10, 8, [11] = 1 }, BAD_PARAMETER, 8, 7 },
+	{ "DEXCPT", S6(16), 16, { 0, 0, 0, 0, 0x1c, 10, 8, 6 }, BAD_PARAMETER, 6, 3 },
+	{ "MRIE", S6(16), 16, { 0, 0, 0, 0, 0x1c, 10, 0, 4 }, BAD_PARAMETER, 7, 3 },
+	{ "INTERVAL TIMER", S6(16), 16, { 0, 0, 0, 0, 0x1c, 10, 0, 6, [11] = 1 }, BAD_PARAMETER, 8, 7 },
 	{ "MAXIMUM SENSE DATA LENGTH", S6(36), 36, { 0, 0, 0, 0, 0x4a, 1, 0, 28, [10] = 252 }, BAD_PARAMETER, 10, 7 },
 };
 /* clang-format on */
