@@ -115,12 +115,12 @@ uint32_t sheaf_cdb_count(const struct sheaf_cdb_command *command, const uint8_t 
 void sheaf_cdb_timeouts(const struct sheaf_cdb_command *command, uint32_t *ret_nominal,
 			uint32_t *ret_recommended)
 {
-	bool medium = command->flags & (SHEAF_CDB_MEDIUM | SHEAF_CDB_SHARES | SHEAF_CDB_EXCLUDES);
+	bool blocks = command->lba.size || (command->flags & (SHEAF_CDB_SHARES | SHEAF_CDB_EXCLUDES));
 	/* Blocks that are named, not transferred: many more of them, or all. */
-	bool many = medium && command->count_is != SHEAF_CDB_COUNT_TRANSFER;
+	bool many = blocks && command->count_is != SHEAF_CDB_COUNT_TRANSFER;
 
 	*ret_nominal = command->nominal_s ? command->nominal_s : many ? 5 : 1;
-	*ret_recommended = command->recommended_s ? command->recommended_s : medium ? 30 : 10;
+	*ret_recommended = command->recommended_s ? command->recommended_s : blocks ? 30 : 10;
 }
 
 const struct sheaf_cdb_command *sheaf_cdb_row(unsigned index)

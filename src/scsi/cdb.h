@@ -104,7 +104,7 @@ uint64_t sheaf_cdb_lba(const struct sheaf_cdb_command *command, const uint8_t *c
 uint32_t sheaf_cdb_count(const struct sheaf_cdb_command *command, const uint8_t *cdb);
 /**
  * Timeouts in seconds, SPC-4 section 6.35.4: after *ret_nominal it is worth asking how it goes, after *ret_recommended
- * something is wrong. A row that names none: 10 for what needs no medium; else 30, the deadline that a mount gives its tasks by
+ * something is wrong. A row that names none: 10 for what touches no blocks; else 30, the deadline that a mount gives its tasks by
  * default, whatever the blocks (limits are such that all of them end well before).
  */
 void sheaf_cdb_timeouts(const struct sheaf_cdb_command *command, uint32_t *ret_nominal,

@@ -147,6 +147,9 @@ START_TEST(timeouts_are_by_kind_or_by_row)
 	sheaf_cdb_timeouts(&row, &nominal, &recommended);
 	ck_assert(nominal == 1 && recommended == 10);
 	row.flags = SHEAF_CDB_MEDIUM;
+	sheaf_cdb_timeouts(&row, &nominal, &recommended);
+	ck_assert(nominal == 1 && recommended == 10);
+	row.lba.size = 8;
 	row.count_is = SHEAF_CDB_COUNT_TRANSFER;
 	sheaf_cdb_timeouts(&row, &nominal, &recommended);
 	ck_assert(nominal == 1 && recommended == 30);
