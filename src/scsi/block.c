@@ -92,7 +92,8 @@ static void flush_before_done(struct sheaf_lu_task *lt)
 void sheaf_lu_heed_write_through(struct sheaf_lu_task *lt)
 {
 	if (!(lt->command->flags & SHEAF_CDB_WRITES) || lt->done == flush_before_done ||
-	    !(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) & SHEAF_CONDITION_WRITE_THROUGH))
+	    !(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) &
+	      SHEAF_CONDITION_WRITE_THROUGH))
 		return;
 	lt->done_later = lt->done;
 	lt->done = flush_before_done;

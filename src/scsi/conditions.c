@@ -19,7 +19,8 @@ void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on)
 static bool check_protection(struct sheaf_lu_task *lt)
 {
 	if (!(lt->command->flags & SHEAF_CDB_WRITES) ||
-	    !(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) & SHEAF_CONDITION_WRITE_PROTECTED))
+	    !(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) &
+	      SHEAF_CONDITION_WRITE_PROTECTED))
 		return true;
 	sheaf_lu_end_check(lt, SHEAF_KEY_DATA_PROTECT, SHEAF_ASC_SOFTWARE_WRITE_PROTECTED);
 	return false;

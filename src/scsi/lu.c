@@ -245,7 +245,8 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 	lt->io.data = data;
 	lt->io.done = done;
 	lt->io.moved = 0;
-	lt->io.fua = op == SHEAF_STORE_WRITE && lt->command->count_is == SHEAF_CDB_COUNT_TRANSFER && wants_fua(lt);
+	lt->io.fua = op == SHEAF_STORE_WRITE && lt->command->count_is == SHEAF_CDB_COUNT_TRANSFER &&
+		     wants_fua(lt);
 	sheaf_store_submit(lu->store, lt->loop, &lt->io);
 }
 

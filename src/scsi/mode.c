@@ -26,7 +26,8 @@ static void put_header(struct sheaf_lu_task *lt, uint8_t *data, unsigned length,
 {
 	uint8_t specific = SHEAF_MODE_DPOFUA;
 
-	if (lt->lu->read_only || (atomic_load(&lt->lu->conditions) & SHEAF_CONDITION_WRITE_PROTECTED))
+	if (lt->lu->read_only ||
+	    (atomic_load(&lt->lu->conditions) & SHEAF_CONDITION_WRITE_PROTECTED))
 		specific |= SHEAF_MODE_WP;
 	if (lt->command->length == 6) {
 		data[0] = (uint8_t)(length - 1);
@@ -45,10 +46,12 @@ static bool is_asked_for(const struct sheaf_mode_page *page, uint8_t code, uint8
 {
 	if (code == SHEAF_MODE_PAGE_ALL)
 		return subpage == SHEAF_MODE_SUBPAGE_ALL || (subpage == 0 && page->subpage == 0);
-	return code == page->code && (subpage == SHEAF_MODE_SUBPAGE_ALL || subpage == page->subpage);
+	return code == page->code &&
+	       (subpage == SHEAF_MODE_SUBPAGE_ALL || subpage == page->subpage);
 }
 
-static void put_page(struct sheaf_lu *lu, const struct sheaf_mode_page *page, uint8_t control, uint8_t *out)
+static void put_page(struct sheaf_lu *lu, const struct sheaf_mode_page *page, uint8_t control,
+		     uint8_t *out)
 {
 	if (control == SHEAF_MODE_PC_CURRENT) {
 		pthread_mutex_lock(&lu->lock);
@@ -58,7 +61,8 @@ static void put_page(struct sheaf_lu *lu, const struct sheaf_mode_page *page, ui
 	}
 	memcpy(out, page->defaults, page->size);
 	if (control == SHEAF_MODE_PC_CHANGEABLE) {
-		unsigned header = page->subpage ? SHEAF_MODE_SUBPAGE_HEADER : SHEAF_MODE_PAGE_HEADER;
+		unsigned header =
+			page->subpage ? SHEAF_MODE_SUBPAGE_HEADER : SHEAF_MODE_PAGE_HEADER;
 		memcpy(out + header, page->changeable + header, page->size - header);
 	}
 }

@@ -25,8 +25,8 @@ enum {
 static_assert(AT_END == SHEAF_MODES_BYTES, "all pages and nothing else");
 
 static const struct sheaf_mode_field recovery_fields[] = {
-	{ 3, 0xff, 1 }, /* READ RETRY COUNT */
-	{ 8, 0xff, 1 }, /* WRITE RETRY COUNT */
+	{ 3, 0xff, 1 },	 /* READ RETRY COUNT */
+	{ 8, 0xff, 1 },	 /* WRITE RETRY COUNT */
 	{ 10, 0xff, 2 }, /* RECOVERY TIME LIMIT */
 	{ 0 },
 };
@@ -104,12 +104,15 @@ const struct sheaf_mode_page sheaf_mode_pages[] = {
 void sheaf_lu_heed_modes(struct sheaf_lu *lu)
 {
 	struct sheaf_modes *modes = &lu->modes;
-	const uint8_t *caching = modes->current + AT_CACHING, *control = modes->current + AT_CONTROL;
+	const uint8_t *caching = modes->current + AT_CACHING,
+		      *control = modes->current + AT_CONTROL;
 
 	atomic_store(&modes->task_set_shared, (control[2] & SHEAF_MODE_CONTROL_TST_MASK) == 0);
 	atomic_store(&modes->descriptor_sense, (control[2] & SHEAF_MODE_CONTROL_D_SENSE) != 0);
-	sheaf_lu_set_condition(lu, SHEAF_CONDITION_WRITE_PROTECTED, control[4] & SHEAF_MODE_CONTROL_SWP);
-	sheaf_lu_set_condition(lu, SHEAF_CONDITION_WRITE_THROUGH, !(caching[2] & SHEAF_MODE_CACHING_WCE));
+	sheaf_lu_set_condition(lu, SHEAF_CONDITION_WRITE_PROTECTED,
+			       control[4] & SHEAF_MODE_CONTROL_SWP);
+	sheaf_lu_set_condition(lu, SHEAF_CONDITION_WRITE_THROUGH,
+			       !(caching[2] & SHEAF_MODE_CACHING_WCE));
 }
 
 void sheaf_lu_reset_modes(struct sheaf_lu *lu)

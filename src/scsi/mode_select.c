@@ -41,7 +41,8 @@ static bool bad_length(struct sheaf_lu_task *lt)
  * SBC-4 clause 6.5: NUMBER OF LOGICAL BLOCKS 0, all that there are, or all ones; LOGICAL BLOCK LENGTH as it is. Another
  * capacity or block length is not to be had.
  */
-static bool check_block_descriptor(struct sheaf_lu_task *lt, const uint8_t *list, unsigned at, bool long_lba)
+static bool check_block_descriptor(struct sheaf_lu_task *lt, const uint8_t *list, unsigned at,
+				   bool long_lba)
 {
 	uint8_t own[SHEAF_MODE_LONG_DESCRIPTOR] = { 0 };
 	unsigned size = sheaf_lu_put_block_descriptor(lt->lu, own, long_lba);
@@ -49,7 +50,8 @@ static bool check_block_descriptor(struct sheaf_lu_task *lt, const uint8_t *list
 	static const uint8_t none[8], most[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	const uint8_t *d = list + at;
 
-	if (memcmp(d, none, number) != 0 && memcmp(d, most, number) != 0 && memcmp(d, own, number) != 0)
+	if (memcmp(d, none, number) != 0 && memcmp(d, most, number) != 0 &&
+	    memcmp(d, own, number) != 0)
 		return bad_parameter(lt, at, 7);
 	for (unsigned i = number; i < length; i++)
 		if (d[i])
@@ -76,7 +78,8 @@ static bool check_header(struct sheaf_lu_task *lt, const uint8_t *list, unsigned
 	/* MODE DATA LENGTH and DEVICE-SPECIFIC PARAMETER are for MODE SENSE: SPC-4 section 7.5.5, SBC-4 clause 6.5. */
 	if (list[medium_at])
 		return bad_parameter(lt, medium_at, 7);
-	if (length != 0 && length != (long_lba ? SHEAF_MODE_LONG_DESCRIPTOR : SHEAF_MODE_SHORT_DESCRIPTOR))
+	if (length != 0 &&
+	    length != (long_lba ? SHEAF_MODE_LONG_DESCRIPTOR : SHEAF_MODE_SHORT_DESCRIPTOR))
 		return bad_parameter(lt, length_at, 7);
 	if (lt->count_bytes < header + length)
 		return bad_length(lt);
@@ -85,20 +88,22 @@ static bool check_header(struct sheaf_lu_task *lt, const uint8_t *list, unsigned
 }
 
 /* The first bit of the field that bit @bit of @byte is in. */
-static bool bad_page_field(struct sheaf_lu_task *lt, const struct sheaf_mode_page *page, unsigned at,
-			   unsigned byte, uint8_t bits)
+static bool bad_page_field(struct sheaf_lu_task *lt, const struct sheaf_mode_page *page,
+			   unsigned at, unsigned byte, uint8_t bits)
 {
 	int8_t bit = (int8_t)(31 - __builtin_clz(bits));
 
 	for (const struct sheaf_mode_field *field = page->fields; field->bytes; field++)
 		if (byte >= field->byte && byte < (unsigned)field->byte + field->bytes &&
 		    (byte > field->byte || (field->mask & 1u << bit)))
-			return bad_parameter(lt, at + field->byte, (int8_t)(31 - __builtin_clz(field->mask)));
+			return bad_parameter(lt, at + field->byte,
+					     (int8_t)(31 - __builtin_clz(field->mask)));
 	return bad_parameter(lt, at + byte, bit);
 }
 
 /* The page at @at, of which the header is there. NULL: it is none of ours, the command has ended. */
-static const struct sheaf_mode_page *find_page(struct sheaf_lu_task *lt, const uint8_t *list, unsigned at)
+static const struct sheaf_mode_page *find_page(struct sheaf_lu_task *lt, const uint8_t *list,
+					       unsigned at)
 {
 	uint8_t code = list[at] & 0x3f, subpage = 0;
 	bool known = false;
@@ -111,8 +116,7 @@ static const struct sheaf_mode_page *find_page(struct sheaf_lu_task *lt, const u
 		subpage = list[at + 1];
 	for (const struct sheaf_mode_page *page = sheaf_mode_pages; page->size; page++) {
 		known = known || page->code == code;
-		if (page->code == code && page->subpage == subpage &&
-		    page->defaults[0] == list[at])
+		if (page->code == code && page->subpage == subpage && page->defaults[0] == list[at])
 			return page;
 	}
 	if (!known)
@@ -125,8 +129,8 @@ static const struct sheaf_mode_page *find_page(struct sheaf_lu_task *lt, const u
 }
 
 /* Contents of a whole page of ours. False: the command has ended. */
-static bool check_page(struct sheaf_lu_task *lt, const struct sheaf_mode_page *page, const uint8_t *list,
-		       unsigned at)
+static bool check_page(struct sheaf_lu_task *lt, const struct sheaf_mode_page *page,
+		       const uint8_t *list, unsigned at)
 {
 	for (unsigned i = 0; i < page->size; i++) {
 		uint8_t wrong = (list[at + i] ^ page->defaults[i]) & (uint8_t)~page->changeable[i];
@@ -140,7 +144,8 @@ static bool check_page(struct sheaf_lu_task *lt, const struct sheaf_mode_page *p
 }
 
 /* All pages from @at on. False: the command has ended. */
-static bool check_pages(struct sheaf_lu_task *lt, const uint8_t *list, unsigned at, struct change *change)
+static bool check_pages(struct sheaf_lu_task *lt, const uint8_t *list, unsigned at,
+			struct change *change)
 {
 	const uint8_t *cdb = lt->task.command_descriptor_block;
 
@@ -152,15 +157,18 @@ static bool check_pages(struct sheaf_lu_task *lt, const uint8_t *list, unsigned 
 		unsigned left = lt->count_bytes - at, header, length;
 		const struct sheaf_mode_page *page;
 
-		header = list[at] & SHEAF_MODE_SPF ? SHEAF_MODE_SUBPAGE_HEADER : SHEAF_MODE_PAGE_HEADER;
+		header = list[at] & SHEAF_MODE_SPF ? SHEAF_MODE_SUBPAGE_HEADER
+						   : SHEAF_MODE_PAGE_HEADER;
 		if (left < header)
 			return bad_length(lt);
 		page = find_page(lt, list, at);
 		if (!page)
 			return false;
-		length = header == SHEAF_MODE_PAGE_HEADER ? list[at + 1] : sheaf_get_be16(list + at + 2);
+		length = header == SHEAF_MODE_PAGE_HEADER ? list[at + 1]
+							  : sheaf_get_be16(list + at + 2);
 		if (length != page->size - header)
-			return bad_parameter(lt, at + header - (header == SHEAF_MODE_PAGE_HEADER ? 1 : 2), 7);
+			return bad_parameter(
+				lt, at + header - (header == SHEAF_MODE_PAGE_HEADER ? 1 : 2), 7);
 		if (left < page->size)
 			return bad_length(lt);
 		if (!check_page(lt, page, list, at))
@@ -188,7 +196,8 @@ static bool apply(struct sheaf_lu *lu, const struct change *change, bool *ret_fl
 	memcpy(before, lu->modes.current, sizeof(before));
 	for (const struct sheaf_mode_page *page = sheaf_mode_pages; page->size; page++)
 		if (change->given[page->offset])
-			memcpy(lu->modes.current + page->offset, change->next + page->offset, page->size);
+			memcpy(lu->modes.current + page->offset, change->next + page->offset,
+			       page->size);
 	different = memcmp(before, lu->modes.current, sizeof(before)) != 0;
 	sheaf_lu_heed_modes(lu);
 	has = atomic_load(&lu->conditions);
@@ -222,7 +231,8 @@ void sheaf_lu_mode_select(struct sheaf_lu_task *lt)
 	if (!check_header(lt, lt->scratch, &at) || !check_pages(lt, lt->scratch, at, &change))
 		return;
 	if (apply(lt->lu, &change, &flush))
-		sheaf_lu_raise_attention_all_but(lt->lu, lt->task.initiator_index, SHEAF_ASC_MODE_PARAMETERS_CHANGED);
+		sheaf_lu_raise_attention_all_but(lt->lu, lt->task.initiator_index,
+						 SHEAF_ASC_MODE_PARAMETERS_CHANGED);
 	if (flush)
 		sheaf_lu_flush_then(lt, applied);
 	else

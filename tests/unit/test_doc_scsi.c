@@ -41,7 +41,8 @@ static void read_table(const char *heading)
 	while (fgets(line, sizeof(line), file)) {
 		struct doc_row *row = &doc_rows[doc_count];
 		if (line[0] == '#')
-			inside = strncmp(line, heading, strlen(heading)) == 0 && line[strlen(heading)] == '\n';
+			inside = strncmp(line, heading, strlen(heading)) == 0 &&
+				 line[strlen(heading)] == '\n';
 		if (!inside || sscanf(line, "| %15[0-9A-Fh/] | %79[^|]", row->code, row->name) != 2)
 			continue;
 		row->name[strcspn(row->name, "|")] = '\0';
@@ -60,8 +61,10 @@ static void expect_row(const char *code, const char *name)
 	unsigned times = 0;
 
 	for (unsigned i = 0; i < doc_count; i++)
-		times += strcmp(doc_rows[i].code, code) == 0 && (!name || strcmp(doc_rows[i].name, name) == 0);
-	ck_assert_msg(times == 1, "doc/scsi.md has %u times: | %s | %s |", times, code, name ? name : "…");
+		times += strcmp(doc_rows[i].code, code) == 0 &&
+			 (!name || strcmp(doc_rows[i].name, name) == 0);
+	ck_assert_msg(times == 1, "doc/scsi.md has %u times: | %s | %s |", times, code,
+		      name ? name : "…");
 	found++;
 }
 
@@ -86,7 +89,8 @@ START_TEST(commands)
 
 	read_table("## Commands");
 	for (unsigned i = 0; (row = sheaf_cdb_row(i)); i++) {
-		put_code(code, sizeof(code), row->opcode, row->flags & SHEAF_CDB_SERVICE, row->service_action);
+		put_code(code, sizeof(code), row->opcode, row->flags & SHEAF_CDB_SERVICE,
+			 row->service_action);
 		expect_row(code, row->name);
 	}
 	expect_no_more();

@@ -20,10 +20,12 @@
 #define SOFT_PROTECTED 0x072702
 
 /* Pages as they are by default. */
-#define RECOVERY   0x01, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-#define CACHING	   0x08, 18, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-#define CONTROL	   0x0a, 10, 0x22, 0x10, 0, 0, 0, 0, 0, 0, 0, 0
-#define EXTENSION  0x4a, 1, 0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define RECOVERY 0x01, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define CACHING	 0x08, 18, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define CONTROL	 0x0a, 10, 0x22, 0x10, 0, 0, 0, 0, 0, 0, 0, 0
+#define EXTENSION                                                                                  \
+	0x4a, 1, 0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+		0, 0, 0
 #define EXCEPTIONS 0x1c, 10, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0
 
 static struct scsi_fixture f, other;
@@ -89,8 +91,10 @@ static unsigned write10(struct scsi_fixture *by, uint32_t lba)
 
 START_TEST(all_pages)
 {
-	static const uint8_t all[] = { 67, 0, 0x10, 8, 0, 0, 8, 0, 0, 0, 2, 0, RECOVERY, CACHING, CONTROL, EXCEPTIONS };
-	static const uint8_t with_subpages[] = { 91, 0, 0x10, 0, RECOVERY, CACHING, CONTROL, EXTENSION, EXCEPTIONS };
+	static const uint8_t all[] = { 67, 0, 0x10, 8, 0,	 0,	  8,	   0,
+				       0,  0, 2,    0, RECOVERY, CACHING, CONTROL, EXCEPTIONS };
+	static const uint8_t with_subpages[] = { 91,	  0,	   0x10,      0,	 RECOVERY,
+						 CACHING, CONTROL, EXTENSION, EXCEPTIONS };
 	static const uint8_t cdb[6] = { 0x1a, 0, 0x3f, 0, 255 };
 
 	fixture_run(&f, cdb, 6, FROM, NULL, 255);
@@ -106,8 +110,8 @@ END_TEST
 
 START_TEST(changeable_values)
 {
-	uint8_t mask[92 - 4] = { 0x01, 10, [12] = 0x08, 18, 0x04, [32] = 0x0a, 10, 0xe4, 0, 0x08,
-				 [44] = 0x4a, 1, 0, 28, [76] = 0x1c, 10 };
+	uint8_t mask[92 - 4] = { 0x01, 10,   [12] = 0x08, 18, 0x04, [32] = 0x0a, 10,	      0xe4,
+				 0,    0x08, [44] = 0x4a, 1,  0,    28,		 [76] = 0x1c, 10 };
 
 	sense6(&f, 0x7f, 0xff);
 	ck_assert_uint_eq(f.response.bytes_transferred, 92);
@@ -137,10 +141,10 @@ START_TEST(mode_sense_refuses)
 		unsigned sense, byte;
 		int bit;
 	} rows[] = {
-		{ 0x02, 0, BAD_CDB_FIELD, 2, 5 },    { 0x02, 0xff, BAD_CDB_FIELD, 2, 5 },
-		{ 0x0a, 2, BAD_CDB_FIELD, 3, 7 },    { 0x08, 1, BAD_CDB_FIELD, 3, 7 },
-		{ 0x3f, 1, BAD_CDB_FIELD, 3, 7 },    { 0x00, 0, BAD_CDB_FIELD, 2, 5 },
-		{ 0xc8, 0, 0x053900, 0, 0 },	     { 0xff, 0, 0x053900, 0, 0 },
+		{ 0x02, 0, BAD_CDB_FIELD, 2, 5 }, { 0x02, 0xff, BAD_CDB_FIELD, 2, 5 },
+		{ 0x0a, 2, BAD_CDB_FIELD, 3, 7 }, { 0x08, 1, BAD_CDB_FIELD, 3, 7 },
+		{ 0x3f, 1, BAD_CDB_FIELD, 3, 7 }, { 0x00, 0, BAD_CDB_FIELD, 2, 5 },
+		{ 0xc8, 0, 0x053900, 0, 0 },	  { 0xff, 0, 0x053900, 0, 0 },
 	};
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -158,8 +162,9 @@ END_TEST
 
 START_TEST(mode_sense_10_has_its_own_header)
 {
-	static const uint8_t short_lba[] = { 0, 26, 0, 0x10, 0, 0, 0, 8, 0, 0, 8, 0, 0, 0, 2, 0, CONTROL };
-	static const uint8_t long_lba[] = { 0, 34, 0, 0x10, 1, 0, 0, 16, 0, 0, 0, 0, 0,
+	static const uint8_t short_lba[] = { 0, 26, 0, 0x10, 0, 0, 0, 8,      0,
+					     0, 8,  0, 0,    0, 2, 0, CONTROL };
+	static const uint8_t long_lba[] = { 0, 34, 0, 0x10, 1, 0, 0, 16, 0, 0, 0, 0,	  0,
 					    0, 8,  0, 0,    0, 0, 0, 0,	 0, 2, 0, CONTROL };
 	uint8_t cdb[10] = { 0x5a, 0, 0x0a, [8] = 255 };
 
@@ -185,8 +190,14 @@ struct list_row {
 	int bit;
 };
 
-#define S6(length) { 0x15, 0x10, 0, 0, length }
-#define S10(length) { 0x55, 0x10, [8] = length }
+#define S6(length)                                                                                 \
+	{                                                                                          \
+		0x15, 0x10, 0, 0, length                                                           \
+	}
+#define S10(length)                                                                                \
+	{                                                                                          \
+		0x55, 0x10, [8] = length                                                           \
+	}
 
 /* clang-format off */
 static const struct list_row list_rows[] = {
@@ -282,7 +293,8 @@ START_TEST(list_ends_as_its_row_says)
 	/* None of them changes anything, so nobody is told. */
 	ck_assert_uint_eq(test_unit_ready(&other), 0);
 	sense6(&f, 0x3f, 0xff);
-	ck_assert_mem_eq(f.data + 4, ((const uint8_t[]){ RECOVERY, CACHING, CONTROL, EXTENSION, EXCEPTIONS }),
+	ck_assert_mem_eq(f.data + 4,
+			 ((const uint8_t[]){ RECOVERY, CACHING, CONTROL, EXTENSION, EXCEPTIONS }),
 			 SHEAF_MODES_BYTES);
 }
 END_TEST
@@ -290,9 +302,9 @@ END_TEST
 START_TEST(any_cut_is_a_length_error_and_changes_nothing)
 {
 	/* Everything that can be changed, is; wherever the list is cut but between pages. */
-	static const uint8_t list[] = { 0, 0, 0, 8, 0,	  0,	0, 0, 0, 0, 2, 0, 0x0a, 10, 0x06, 0x10, 8, 0, 0, 0,
-					0, 0, 0, 0, 0x08, 18,	0, 0, 0, 0, 0, 0, 0,	0,  0,	  0,	0, 0, 0, 0,
-					0, 0, 0, 0 };
+	static const uint8_t list[] = { 0,    0, 0, 8, 0, 0, 0, 0, 0, 0,    2,	0, 0x0a, 10, 0x06,
+					0x10, 8, 0, 0, 0, 0, 0, 0, 0, 0x08, 18, 0, 0,	 0,  0,
+					0,    0, 0, 0, 0, 0, 0, 0, 0, 0,    0,	0, 0,	 0 };
 
 	for (uint8_t length = 1; length < sizeof(list); length++) {
 		if (length == 12 || length == 24)
@@ -350,7 +362,8 @@ END_TEST
 
 START_TEST(d_sense_is_descriptor_format)
 {
-	uint8_t cdb[16] = { 0x88, [2] = 0x12, [9] = 0x34, [13] = 1 }, request[6] = { 0x03, 0, 0, 0, 252 };
+	uint8_t cdb[16] = { 0x88, [2] = 0x12, [9] = 0x34, [13] = 1 },
+		request[6] = { 0x03, 0, 0, 0, 252 };
 	struct sheaf_sense sense = { 0 };
 
 	/* Fixed format has no room for this LBA. */
@@ -381,7 +394,8 @@ END_TEST
 
 START_TEST(software_write_protection_is_for_all)
 {
-	uint8_t same[16] = { 0x93, 1, [13] = 1 }, unmap[10] = { 0x42 }, sync[10] = { 0x35 }, read[10] = { 0x28, [8] = 1 };
+	uint8_t same[16] = { 0x93, 1, [13] = 1 }, unmap[10] = { 0x42 }, sync[10] = { 0x35 },
+		read[10] = { 0x28, [8] = 1 };
 
 	ck_assert_uint_eq(write10(&f, 1), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 0);
@@ -509,7 +523,8 @@ END_TEST
 
 START_TEST(mode_select_waits_for_writes_before_it)
 {
-	uint8_t cdb[10] = { 0x2a, [8] = 1 }, select[6] = { 0x15, 0x10, 0, 0, 24 }, same[10] = { 0x41, [8] = 9 };
+	uint8_t cdb[10] = { 0x2a, [8] = 1 }, select[6] = { 0x15, 0x10, 0, 0, 24 },
+		same[10] = { 0x41, [8] = 9 };
 	uint8_t list[24] = { [4] = 0x08, 18 };
 	struct scsi_fixture third;
 
@@ -550,7 +565,8 @@ int main(void)
 	tcase_add_test(tc, one_page_and_its_subpages);
 	tcase_add_test(tc, mode_sense_refuses);
 	tcase_add_test(tc, mode_sense_10_has_its_own_header);
-	tcase_add_loop_test(tc, list_ends_as_its_row_says, 0, (int)(sizeof(list_rows) / sizeof(list_rows[0])));
+	tcase_add_loop_test(tc, list_ends_as_its_row_says, 0,
+			    (int)(sizeof(list_rows) / sizeof(list_rows[0])));
 	tcase_add_test(tc, any_cut_is_a_length_error_and_changes_nothing);
 	tcase_add_test(tc, others_are_told_of_a_change_and_of_no_other);
 	tcase_add_test(tc, reset_brings_the_defaults_back);
