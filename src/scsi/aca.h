@@ -19,7 +19,6 @@ struct sheaf_lu_task;
 struct sheaf_aca {
 	uint32_t faulted; /* initiators with a condition, a bit each */
 	uint32_t busy;	  /* those that have a task with the ACA attribute in the set */
-	bool shared;	  /* TST 000b */
 };
 
 /** May @lt run, as far as this goes? An ACA task is counted as one. False: it has ended. */

@@ -115,6 +115,17 @@ uint32_t sheaf_cdb_count(const struct sheaf_cdb_command *command, const uint8_t 
 	return count == 0 && (command->flags & SHEAF_CDB_ZERO_IS_256) ? 256 : count;
 }
 
+void sheaf_cdb_timeouts(const struct sheaf_cdb_command *command, uint32_t *ret_nominal,
+			uint32_t *ret_recommended)
+{
+	bool blocks = command->lba.size || (command->flags & (SHEAF_CDB_SHARES | SHEAF_CDB_EXCLUDES));
+	/* Blocks that are named, not transferred: many more of them, or all. */
+	bool many = blocks && command->count_is != SHEAF_CDB_COUNT_TRANSFER;
+
+	*ret_nominal = command->nominal_s ? command->nominal_s : many ? 5 : 1;
+	*ret_recommended = command->recommended_s ? command->recommended_s : blocks ? 30 : 10;
+}
+
 const struct sheaf_cdb_command *sheaf_cdb_row(unsigned index)
 {
 	for (unsigned i = 0; i < FAMILIES; i++)

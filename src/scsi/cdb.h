@@ -66,6 +66,7 @@ struct sheaf_cdb_command {
 	 * CDB usage data as in REPORT SUPPORTED OPERATION CODES: bits that may be set; [0] opcode.
 	 */
 	uint8_t usage[SHEAF_CDB_MAX];
+	uint32_t nominal_s, recommended_s; /* timeouts; 0: those of its kind, see sheaf_cdb_timeouts() */
 	void (*run)(struct sheaf_lu_task *lt);
 };
 
@@ -103,6 +104,13 @@ uint64_t sheaf_cdb_lba(const struct sheaf_cdb_command *command, const uint8_t *c
  * commands without.
  */
 uint32_t sheaf_cdb_count(const struct sheaf_cdb_command *command, const uint8_t *cdb);
+/**
+ * Timeouts in seconds, SPC-4 section 6.35.4: after *ret_nominal it is worth asking how it goes, after *ret_recommended
+ * something is wrong. A row that names none: 10 for what touches no blocks; else 30, the deadline that a mount gives its tasks by
+ * default, whatever the blocks (limits are such that all of them end well before).
+ */
+void sheaf_cdb_timeouts(const struct sheaf_cdb_command *command, uint32_t *ret_nominal,
+			uint32_t *ret_recommended);
 
 /** Row @index of all tables, NULL after the last one; for tests and for lists of commands. */
 const struct sheaf_cdb_command *sheaf_cdb_row(unsigned index);

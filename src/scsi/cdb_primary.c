@@ -7,6 +7,7 @@
 #define BE32 BE16, BE16
 
 #define FROM SHEAF_TRANSFER_FROM_TARGET
+#define TO   SHEAF_TRANSFER_TO_TARGET
 
 /* clang-format off */
 const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
@@ -79,6 +80,25 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 		.usage = { SHEAF_SCSI_MAINTENANCE_IN, 0x1f, SHEAF_RSTMF_REPD,
 			   [SHEAF_CDB_12_ALLOCATION_LENGTH] = BE32 },
 		.run = sheaf_lu_report_supported_tmfs,
+	},
+	/* They wait for all that reads or writes: with WCE 0 or SWP 1, no write begun before is left when they end. */
+	{
+		.name = "MODE SELECT (6)", .opcode = SHEAF_SCSI_MODE_SELECT_6, .length = 6,
+		.flags = SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_6_PARAMETER_LENGTH, 1 },
+		.usage = { SHEAF_SCSI_MODE_SELECT_6, SHEAF_CDB_MODE_SELECT_PF,
+			   [SHEAF_CDB_6_PARAMETER_LENGTH] = 0xff },
+		.run = sheaf_lu_mode_select,
+	},
+	{
+		.name = "MODE SELECT (10)", .opcode = SHEAF_SCSI_MODE_SELECT_10, .length = 10,
+		.flags = SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_10_PARAMETER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_MODE_SELECT_10, SHEAF_CDB_MODE_SELECT_PF,
+			   [SHEAF_CDB_10_PARAMETER_LENGTH] = BE16 },
+		.run = sheaf_lu_mode_select,
 	},
 	{ .name = NULL },
 };

@@ -25,6 +25,26 @@ static bool check_reservation(struct sheaf_lu_task *lt)
 	return false;
 }
 
+/* SWP, SPC-4 section 7.5.8. */
+static bool check_protection(struct sheaf_lu_task *lt)
+{
+	if (!(lt->command->flags & SHEAF_CDB_WRITES) ||
+	    !(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) &
+	      SHEAF_CONDITION_WRITE_PROTECTED))
+		return true;
+	sheaf_lu_end_check(lt, SHEAF_KEY_DATA_PROTECT, SHEAF_ASC_SOFTWARE_WRITE_PROTECTED);
+	return false;
+}
+
+bool sheaf_lu_check_conditions_again(struct sheaf_lu_task *lt)
+{
+	/* Reservations: see reserve_out.c (3). */
+	if (!check_reservation(lt) || !check_protection(lt))
+		return false;
+	sheaf_lu_heed_write_through(lt);
+	return true;
+}
+
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
 {
 	uint16_t attention;
@@ -39,5 +59,5 @@ bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
 			return false;
 		}
 	}
-	return check_reservation(lt);
+	return sheaf_lu_check_conditions_again(lt);
 }

@@ -69,6 +69,7 @@ struct sheaf_lu_task {
 	uint8_t provisioning; /* GET LBA STATUS: status of the blocks from lba to cursor */
 	uint64_t cursor, end; /* blocks being worked on: from cursor to end */
 	void (*resume)(struct sheaf_lu_task *lt); /* what comes when cursor reached end */
+	void (*done_later)(struct sheaf_lu_task *lt); /* done, while a flush comes before it (block.c) */
 	/* Allocated by rare commands (UNMAP, WRITE SAME, VERIFY), freed before done(). */
 	uint8_t *scratch, *pattern;
 };

@@ -18,6 +18,7 @@
 #include "scsi/aca.h"
 #include "scsi/cdb.h"
 #include "scsi/lu.h"
+#include "scsi/modes.h"
 #include "scsi/nexus.h"
 #include "scsi/reservation.h"
 #include "scsi/sense.h"
@@ -43,6 +44,8 @@
 #define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
 #define SHEAF_CONDITION_RESERVED (1u << 16)
 #define SHEAF_CONDITION_ACA	 (1u << 19)
+#define SHEAF_CONDITION_WRITE_PROTECTED	     (1u << 18)		 /* SWP */
+#define SHEAF_CONDITION_WRITE_THROUGH	     (1u << 20)		 /* WCE is 0: what a command writes is durable when it ends */
 
 /**
  * struct sheaf_lu - see rule 1
@@ -67,6 +70,7 @@ struct sheaf_lu {
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
 	struct sheaf_reservations reservations;
 	struct sheaf_aca aca;
+	struct sheaf_modes modes;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -86,7 +90,7 @@ static inline bool sheaf_lu_is_aborted(const struct sheaf_lu_task *lt)
 void sheaf_lu_end_good(struct sheaf_lu_task *lt, uint64_t bytes);
 /** A status without sense data: RESERVATION CONFLICT, BUSY, … */
 void sheaf_lu_end_status(struct sheaf_lu_task *lt, uint8_t status);
-/** CHECK CONDITION with @sense, fixed format (D_SENSE is 0). */
+/** CHECK CONDITION with @sense, in the format that D_SENSE asks for. */
 void sheaf_lu_end_sense(struct sheaf_lu_task *lt, const struct sheaf_sense *sense);
 /** CHECK CONDITION with a key and code only. */
 void sheaf_lu_end_check(struct sheaf_lu_task *lt, uint8_t key, uint16_t asc);
@@ -125,6 +129,13 @@ void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t leng
 void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on);
 /** lu->conditions is not zero: may the command run all the same? False: it has ended. */
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt);
+/** The same after @lt waited in its task set: those that a command before it may have made. */
+bool sheaf_lu_check_conditions_again(struct sheaf_lu_task *lt);
+
+/** lu->modes.current has changed: the rest of lu->modes and lu->conditions follow (mode_pages.c). Lock held. */
+void sheaf_lu_heed_modes(struct sheaf_lu *lu);
+/** Mode parameter block descriptor, as MODE SENSE reports it (mode.c); zeros at @d. Return: its bytes. */
+unsigned sheaf_lu_put_block_descriptor(const struct sheaf_lu *lu, uint8_t *d, bool long_lba);
 
 /** Start lt->io: @blocks at @lba; a task that was aborted ends here instead, so between two accesses as well. */
 void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba,
@@ -135,6 +146,8 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 void sheaf_lu_note_written(struct sheaf_lu *lu);
 /** What was written goes to the medium, if a flush is due, then @resume. Uses lt->resume and lt->cursor. */
 void sheaf_lu_flush_then(struct sheaf_lu_task *lt, void (*resume)(struct sheaf_lu_task *lt));
+/** With WCE 0, a command that writes ends, if it ends well, only after a flush (where one is due). Before its handler runs. */
+void sheaf_lu_heed_write_through(struct sheaf_lu_task *lt);
 
 /* The commands. */
 void sheaf_lu_test_unit_ready(struct sheaf_lu_task *lt); /* report.c */
@@ -146,6 +159,7 @@ void sheaf_lu_report_supported_opcodes(struct sheaf_lu_task *lt); /* supported.c
 void sheaf_lu_report_supported_tmfs(struct sheaf_lu_task *lt);
 void sheaf_lu_inquiry(struct sheaf_lu_task *lt);    /* inquiry.c */
 void sheaf_lu_mode_sense(struct sheaf_lu_task *lt); /* mode.c */
+void sheaf_lu_mode_select(struct sheaf_lu_task *lt); /* mode_select.c */
 void sheaf_lu_read(struct sheaf_lu_task *lt);	    /* block.c */
 void sheaf_lu_write(struct sheaf_lu_task *lt);
 void sheaf_lu_synchronize_cache(struct sheaf_lu_task *lt);

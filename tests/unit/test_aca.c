@@ -101,7 +101,7 @@ START_TEST(with_one_task_set_others_are_busy)
 {
 	static const uint8_t preempt_and_abort[10] = { 0x5f, 0x05 };
 
-	a.lu->aca.shared = true;
+	atomic_store(&a.lu->modes.task_set_shared, true);
 	bad(&a, SHEAF_ATTRIBUTE_SIMPLE, true);
 	ck_assert_uint_eq(ready(&b), BUSY);
 	ck_assert_uint_eq(ready_as(&b, SHEAF_ATTRIBUTE_SIMPLE, true), ACA_ACTIVE);

@@ -176,7 +176,7 @@ START_TEST(clear_task_set_of_a_shared_one_is_for_all_and_tells_the_others)
 	ck_assert_int_eq(sheaf_target_clear_task_set(target, 0, 0, 1), DONE);
 	end_four("ggag"); /* each has a task set of its own */
 	ck_assert_uint_eq(sheaf_lu_take_attention(lus[0], 0), 0);
-	lus[0]->aca.shared = true;
+	atomic_store(&lus[0]->modes.task_set_shared, true);
 	start_four();
 	ck_assert_int_eq(sheaf_target_clear_task_set(target, 0, 0, 1), DONE);
 	end_four("agag");
