@@ -30,6 +30,8 @@ static unsigned standard_data(const struct sheaf_lu *lu, uint8_t *data)
 	sheaf_put_be16(data + SHEAF_INQUIRY_DESCRIPTORS, SHEAF_INQUIRY_SAM_5);
 	sheaf_put_be16(data + SHEAF_INQUIRY_DESCRIPTORS + 2, SHEAF_INQUIRY_SPC_4);
 	sheaf_put_be16(data + SHEAF_INQUIRY_DESCRIPTORS + 4, SHEAF_INQUIRY_SBC_4);
+	/* Tools look for this one; what SBC-4 adds to it is no contradiction. */
+	sheaf_put_be16(data + SHEAF_INQUIRY_DESCRIPTORS + 6, SHEAF_INQUIRY_SBC_3);
 	return SHEAF_INQUIRY_LENGTH;
 }
 
@@ -75,7 +77,11 @@ static unsigned identification_page(const struct sheaf_lu *lu, uint8_t *page)
 	return (unsigned)(d + 12 - page);
 }
 
-/* Block Limits. */
+/*
+ * Block Limits. What the store likes its accesses to be multiples of is OPTIMAL TRANSFER LENGTH GRANULARITY; see READ CAPACITY
+ * (16) for what it is not. MAXIMUM PREFETCH LENGTH 0: any. Atomic writes may be as long as others and begin anywhere (ATOMIC
+ * ALIGNMENT, GRANULARITY 0), but have no boundaries inside; see atomic.c for what they promise.
+ */
 static unsigned block_limits_page(const struct sheaf_lu *lu, uint8_t *page)
 {
 	uint32_t per_physical = lu->store->physical_block_bytes > lu->block_size
@@ -83,6 +89,7 @@ static unsigned block_limits_page(const struct sheaf_lu *lu, uint8_t *page)
 					: 1;
 
 	page[SHEAF_B0_WSNZ] = 1;
+	page[SHEAF_B0_MAXIMUM_COMPARE_AND_WRITE] = lu->maximum_compare_and_write_blocks;
 	sheaf_put_be16(page + SHEAF_B0_OPTIMAL_GRANULARITY,
 		       (uint16_t)sheaf_min64(per_physical, UINT16_MAX));
 	sheaf_put_be32(page + SHEAF_B0_MAXIMUM_TRANSFER, (uint32_t)lu->maximum_transfer_blocks);
@@ -95,15 +102,22 @@ static unsigned block_limits_page(const struct sheaf_lu *lu, uint8_t *page)
 		sheaf_put_be32(page + SHEAF_B0_UNMAP_GRANULARITY, per_physical);
 	}
 	sheaf_put_be64(page + SHEAF_B0_MAXIMUM_WRITE_SAME, lu->maximum_write_same_blocks);
+	sheaf_put_be32(page + SHEAF_B0_MAXIMUM_ATOMIC_TRANSFER,
+		       (uint32_t)sheaf_min64(lu->maximum_transfer_blocks, UINT16_MAX));
 	return SHEAF_B0_LENGTH;
 }
 
-/* Block Device Characteristics: no rotation. */
+/*
+ * Block Device Characteristics: no rotation, no form factor; blocks can be read after a block erase (WABEREQ 01b), and VERIFY
+ * compares with unmapped ones, which are zeros (VBULS).
+ */
 static unsigned characteristics_page(const struct sheaf_lu *lu, uint8_t *page)
 {
 	(void)lu;
-	sheaf_put_be16(page + 4, 1);
-	return 64;
+	sheaf_put_be16(page + SHEAF_B1_ROTATION_RATE, 1);
+	page[SHEAF_B1_FLAGS] = SHEAF_B1_WABEREQ_READS;
+	page[SHEAF_B1_MORE_FLAGS] = SHEAF_B1_VBULS;
+	return SHEAF_B1_LENGTH;
 }
 
 /*

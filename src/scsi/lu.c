@@ -34,8 +34,12 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 	lu->blocks = store->size_bytes / block_size;
 	lu->maximum_transfer_blocks =
 		sheaf_min64(options->maximum_transfer_bytes / block_size, UINT32_MAX);
-	lu->maximum_unmap_blocks = SHEAF_LU_UNMAP_BYTES_MAX / block_size;
-	lu->maximum_write_same_blocks = SHEAF_LU_WRITE_SAME_BYTES_MAX / block_size;
+	lu->maximum_unmap_blocks = SHEAF_LU_UNMAP_BLOCKS_MAX;
+	lu->maximum_write_same_blocks = SHEAF_LU_WRITE_SAME_BLOCKS_MAX;
+	/* Its data is twice as long as what it writes. */
+	lu->maximum_compare_and_write_blocks =
+		(uint8_t)sheaf_min64(lu->maximum_transfer_blocks > 1 ? lu->maximum_transfer_blocks / 2 : 1,
+				     SHEAF_LU_COMPARE_AND_WRITE_BLOCKS_MAX);
 	lu->read_only = options->read_only || store->read_only;
 	memcpy(lu->serial, options->serial, serial_length);
 	if (options->written)
@@ -185,6 +189,17 @@ bool sheaf_lu_check_data(struct sheaf_lu_task *lt, uint64_t bytes)
 		return false;
 	}
 	return true;
+}
+
+bool sheaf_lu_check_data_out_is(struct sheaf_lu_task *lt, uint64_t bytes)
+{
+	if (lt->task.transfer_direction == SHEAF_TRANSFER_TO_TARGET &&
+	    lt->task.requested_transfer_count != bytes) {
+		/* Not the CDB is wrong, but the size that came beside it. */
+		sheaf_lu_end_check(lt, SHEAF_KEY_ILLEGAL_REQUEST, SHEAF_ASC_INVALID_FIELD_IN_COMMAND_IU);
+		return false;
+	}
+	return sheaf_lu_check_data(lt, bytes);
 }
 
 uint64_t sheaf_lu_reply_room(const struct sheaf_lu_task *lt)

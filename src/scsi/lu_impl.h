@@ -15,17 +15,21 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "scsi/background.h"
 #include "scsi/cdb.h"
 #include "scsi/lu.h"
 #include "scsi/nexus.h"
 #include "scsi/sense.h"
 
 /**
- * SBC-4, Block Limits: what one command may name. A task of this size ends well within a deadline.
+ * SBC-4, Block Limits: what one command may name. A task of this size ends well within a deadline, and tools that test with
+ * commands of the longest size can read back in one transfer what they wrote.
  */
-#define SHEAF_LU_UNMAP_BYTES_MAX       (2ull << 30)
+#define SHEAF_LU_UNMAP_BLOCKS_MAX      (1u << 20)
 #define SHEAF_LU_UNMAP_DESCRIPTORS_MAX 256
-#define SHEAF_LU_WRITE_SAME_BYTES_MAX  (256ull << 20)
+#define SHEAF_LU_WRITE_SAME_BLOCKS_MAX (32u << 10)
+/** NUMBER OF LOGICAL BLOCKS of COMPARE AND WRITE is a byte. */
+#define SHEAF_LU_COMPARE_AND_WRITE_BLOCKS_MAX 255
 /** Longest VERIFY; MAXIMUM TRANSFER LENGTH is for those that transfer what they verify. */
 #define SHEAF_LU_VERIFY_BYTES_MAX (256ull << 20)
 /** Piece in which WRITE SAME writes data, and VERIFY reads it. */
@@ -39,6 +43,7 @@
  * its way. Written under the lock.
  */
 #define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
+#define SHEAF_CONDITION_DEFERRED (1u << 20) /* an initiator is to be told of a flush that failed after its GOOD */
 
 /**
  * struct sheaf_lu - see rule 1
@@ -53,6 +58,7 @@ struct sheaf_lu {
 	uint64_t maximum_transfer_blocks;
 	uint64_t maximum_unmap_blocks;
 	uint64_t maximum_write_same_blocks;
+	uint8_t maximum_compare_and_write_blocks;
 	uint32_t lun;
 	bool read_only;
 	char serial[SHEAF_LU_SERIAL_MAX + 1];
@@ -61,6 +67,7 @@ struct sheaf_lu {
 
 	pthread_mutex_t lock;
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
+	struct sheaf_background background;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -101,6 +108,8 @@ void sheaf_lu_end_io_error(struct sheaf_lu_task *lt, int result);
  * then ended.
  */
 bool sheaf_lu_check_data(struct sheaf_lu_task *lt, uint64_t bytes);
+/** The CDB asks for exactly @bytes of data-out: false when lt->data has more or fewer; the command has then ended. */
+bool sheaf_lu_check_data_out_is(struct sheaf_lu_task *lt, uint64_t bytes);
 /** Bytes that an answer may take: ALLOCATION LENGTH and room in lt->data, whichever is less. */
 uint64_t sheaf_lu_reply_room(const struct sheaf_lu_task *lt);
 /** Put @length bytes at @offset of the answer, as far as there is room. */
@@ -123,6 +132,11 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 		     uint64_t blocks, void *data,
 		     void (*done)(struct sheaf_store_io *io, int result));
 
+/** sheaf_lu_synchronize_cache() with IMMED: GOOD now, the flush goes on. False: one goes on already, nothing was done. */
+bool sheaf_lu_flush_behind(struct sheaf_lu_task *lt);
+/** A flush is due, up to the change *ret_upto (block.c); when it is done well, sheaf_lu_note_flushed() says so. */
+bool sheaf_lu_flush_is_due(struct sheaf_lu *lu, uint64_t *ret_upto);
+void sheaf_lu_note_flushed(struct sheaf_lu *lu, uint64_t upto);
 /** A change of the medium is done, well or not (block.c). */
 void sheaf_lu_note_written(struct sheaf_lu *lu);
 /** What was written goes to the medium, if a flush is due, then @resume. Uses lt->resume and lt->cursor. */
@@ -147,5 +161,7 @@ void sheaf_lu_write_and_verify(struct sheaf_lu_task *lt);
 void sheaf_lu_unmap(struct sheaf_lu_task *lt); /* provisioning.c */
 void sheaf_lu_write_same(struct sheaf_lu_task *lt);
 void sheaf_lu_get_lba_status(struct sheaf_lu_task *lt);
+void sheaf_lu_compare_and_write(struct sheaf_lu_task *lt); /* atomic.c */
+void sheaf_lu_orwrite(struct sheaf_lu_task *lt);
 
 #endif

@@ -9,7 +9,7 @@
 #include "scsi/cdb.h"
 
 /*
- * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; . reserved, or not
+ * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; g its bits 5..0; . reserved, or not
  * supported by this LU. byte_1: bits of byte 1 that may be set; for 9Eh and A3h the service action.
  */
 /* clang-format off */
@@ -30,7 +30,7 @@ static const struct {
 	{ "WRITE (10)", "2a..LLLLLLLL..CCCC..", 10, 0x1a },
 	{ "WRITE AND VERIFY (10)", "2e..LLLLLLLL..CCCC..", 10, 0x12 },
 	{ "VERIFY (10)", "2f..LLLLLLLL..CCCC..", 10, 0x16 },
-	{ "PRE-FETCH (10)", "34..LLLLLLLL..CCCC..", 10, 0x02 },
+	{ "PRE-FETCH (10)", "34..LLLLLLLLggCCCC..", 10, 0x02 },
 	{ "SYNCHRONIZE CACHE (10)", "35..LLLLLLLL..CCCC..", 10, 0x02 },
 	{ "WRITE SAME (10)", "41..LLLLLLLL..CCCC..", 10, 0x08 },
 	{ "UNMAP", "42............CCCC..", 10, 0 },
@@ -39,8 +39,11 @@ static const struct {
 	{ "WRITE (16)", "8a..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
 	{ "WRITE AND VERIFY (16)", "8e..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x12 },
 	{ "VERIFY (16)", "8f..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x16 },
-	{ "PRE-FETCH (16)", "90..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x02 },
+	{ "PRE-FETCH (16)", "90..LLLLLLLLLLLLLLLLCCCCCCCCgg..", 16, 0x02 },
 	{ "SYNCHRONIZE CACHE (16)", "91..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x02 },
+	{ "COMPARE AND WRITE", "89..LLLLLLLLLLLLLLLL......CC....", 16, 0x1a },
+	{ "ORWRITE (16)", "8b..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
+	{ "WRITE ATOMIC (16)", "9c..LLLLLLLLLLLLLLLL....CCCC....", 16, 0x18 },
 	{ "WRITE SAME (16)", "93..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x09 },
 	{ "READ CAPACITY (16)", "9e..................CCCCCCCC....", 16, 0x10 },
 	{ "GET LBA STATUS", "9e..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x12 },
@@ -71,6 +74,8 @@ static bool may_be_set(char letter, int bit)
 		return bit == 7;
 	if (letter == 'o')
 		return bit == 7 || bit <= 2;
+	if (letter == 'g')
+		return bit <= 5;
 	return letter != '.';
 }
 
