@@ -79,6 +79,8 @@ int sheaf_target_create_on(struct sheaf_lu *const lus[], uint32_t lu_count, uint
 		free(target);
 		return -ENOMEM;
 	}
+	target->set.lus = lus;
+	target->set.lu_count = lu_count;
 	for (uint32_t i = 0; i < tasks; i++) {
 		target->tasks[i].target = target;
 		target->tasks[i].resume.done = resumed;

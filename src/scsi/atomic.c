@@ -5,9 +5,10 @@
  * One step to everybody else: their rows say SHEAF_CDB_EXCLUDES, so that from before the handler runs until the command ends
  * no other command of any initiator is at these blocks.
  *
- * That is also all that WRITE ATOMIC promises, and so it is WRITE's handler with that flag. When power fails, or the server is killed, before the command has ended, an
- * image in a file keeps what the file's own medium has got: the whole data, none, or a part in units of that medium. VPD page B0h
- * has no field to say so; ATOMIC ALIGNMENT and GRANULARITY are about what the command accepts.
+ * That is also all that WRITE ATOMIC promises, and so it is WRITE's handler with that flag. When power fails, or the server is
+ * killed, before the command has ended, an image in a file keeps what the file's own medium has got: the whole data, none, or a
+ * part in units of that medium. VPD page B0h has no field to say so; ATOMIC ALIGNMENT and GRANULARITY are about what the command
+ * accepts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,8 @@ static void compared_read(struct sheaf_store_io *io, int result)
 	else if (memcmp(h.read, h.compare, h.bytes) != 0)
 		end_miscompare(lt, &h);
 	else
-		sheaf_lu_submit(lt, SHEAF_STORE_WRITE, lt->lba, lt->blocks, h.write, compared_written);
+		sheaf_lu_submit(lt, SHEAF_STORE_WRITE, lt->lba, lt->blocks, h.write,
+				compared_written);
 }
 
 /** COMPARE AND WRITE, SBC-4: data is what is expected, then what is to be written. */
@@ -144,8 +146,8 @@ static void ored_read(struct sheaf_store_io *io, int result)
 	}
 	for (uint64_t i = 0; i < io->length; i++)
 		lt->pattern[i] |= data[i];
-	sheaf_lu_submit(lt, SHEAF_STORE_WRITE, lt->cursor, io->length / lt->lu->block_size, lt->pattern,
-			ored_written);
+	sheaf_lu_submit(lt, SHEAF_STORE_WRITE, lt->cursor, io->length / lt->lu->block_size,
+			lt->pattern, ored_written);
 }
 
 static void orwrite_piece(struct sheaf_lu_task *lt)

@@ -23,6 +23,7 @@ static unsigned standard_data(const struct sheaf_lu *lu, uint8_t *data)
 	data[SHEAF_INQUIRY_VERSION] = SHEAF_INQUIRY_VERSION_SPC_4;
 	data[SHEAF_INQUIRY_FORMAT] = SHEAF_INQUIRY_HISUP | 2;
 	data[4] = SHEAF_INQUIRY_LENGTH - 5;
+	data[SHEAF_INQUIRY_3PC_BYTE] = SHEAF_INQUIRY_3PC;
 	data[SHEAF_INQUIRY_CMDQUE_BYTE] = SHEAF_INQUIRY_CMDQUE;
 	memcpy(data + SHEAF_INQUIRY_VENDOR, VENDOR, 8);
 	memcpy(data + SHEAF_INQUIRY_PRODUCT, PRODUCT, 16);
@@ -58,7 +59,7 @@ static uint64_t name_of_serial(const char *serial)
  * Device Identification, SPC-4 section 7.8.6: T10 vendor ID, and NAA locally assigned for those
  * who want a number.
  */
-static unsigned identification_page(const struct sheaf_lu *lu, uint8_t *page)
+unsigned sheaf_lu_identification_page(const struct sheaf_lu *lu, uint8_t *page)
 {
 	unsigned serial_length = (unsigned)strlen(lu->serial);
 	uint8_t *d = page + PAGE_HEADER;
@@ -146,7 +147,8 @@ static const struct {
 } pages[] = {
 	{ SHEAF_VPD_SUPPORTED, supported_page },
 	{ SHEAF_VPD_SERIAL, serial_page },
-	{ SHEAF_VPD_IDENTIFICATION, identification_page },
+	{ SHEAF_VPD_IDENTIFICATION, sheaf_lu_identification_page },
+	{ SHEAF_VPD_THIRD_PARTY_COPY, sheaf_lu_third_party_copy_page },
 	{ SHEAF_VPD_BLOCK_LIMITS, block_limits_page },
 	{ SHEAF_VPD_CHARACTERISTICS, characteristics_page },
 	{ SHEAF_VPD_PROVISIONING, provisioning_page },

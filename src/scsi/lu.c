@@ -76,6 +76,7 @@ uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu)
 
 void sheaf_lu_reset(struct sheaf_lu *lu)
 {
+	sheaf_lu_forget_copies(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
 }
 
@@ -86,6 +87,7 @@ static void end(struct sheaf_lu_task *lt, uint8_t status, uint64_t bytes, uint8_
 
 	assert(bytes <= lt->task.requested_transfer_count);
 	if (lt->scratch || lt->pattern) {
+		sheaf_lu_copy_ended(lt, status == SHEAF_STATUS_GOOD && !sheaf_lu_is_aborted(lt));
 		free(lt->scratch);
 		free(lt->pattern);
 		lt->scratch = lt->pattern = NULL;

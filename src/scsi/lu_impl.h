@@ -17,6 +17,7 @@
 
 #include "scsi/background.h"
 #include "scsi/cdb.h"
+#include "scsi/copy.h"
 #include "scsi/lu.h"
 #include "scsi/nexus.h"
 #include "scsi/sense.h"
@@ -43,6 +44,8 @@
  * its way. Written under the lock.
  */
 #define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
+/* 16..19: reserved, not ready, write-protected, ACA. An LU that has one of these is out of reach for another one's EXTENDED COPY. */
+#define SHEAF_CONDITIONS_OUT_OF_REACH (0xfu << 16)
 #define SHEAF_CONDITION_DEFERRED (1u << 20) /* an initiator is to be told of a flush that failed after its GOOD */
 
 /**
@@ -68,6 +71,7 @@ struct sheaf_lu {
 	pthread_mutex_t lock;
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
 	struct sheaf_background background;
+	struct sheaf_copies copies;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -142,6 +146,10 @@ void sheaf_lu_note_written(struct sheaf_lu *lu);
 /** What was written goes to the medium, if a flush is due, then @resume. Uses lt->resume and lt->cursor. */
 void sheaf_lu_flush_then(struct sheaf_lu_task *lt, void (*resume)(struct sheaf_lu_task *lt));
 
+/** VPD pages 83h and 8Fh, in 256 zeroed bytes, past their first four. Return: their length with those. */
+unsigned sheaf_lu_identification_page(const struct sheaf_lu *lu, uint8_t *page); /* inquiry.c */
+unsigned sheaf_lu_third_party_copy_page(const struct sheaf_lu *lu, uint8_t *page); /* copy_results.c */
+
 /* The commands. */
 void sheaf_lu_test_unit_ready(struct sheaf_lu_task *lt); /* report.c */
 void sheaf_lu_request_sense(struct sheaf_lu_task *lt);
@@ -163,5 +171,8 @@ void sheaf_lu_write_same(struct sheaf_lu_task *lt);
 void sheaf_lu_get_lba_status(struct sheaf_lu_task *lt);
 void sheaf_lu_compare_and_write(struct sheaf_lu_task *lt); /* atomic.c */
 void sheaf_lu_orwrite(struct sheaf_lu_task *lt);
+void sheaf_lu_extended_copy(struct sheaf_lu_task *lt); /* copy.c */
+void sheaf_lu_copy_status(struct sheaf_lu_task *lt);   /* copy_results.c */
+void sheaf_lu_copy_operating_parameters(struct sheaf_lu_task *lt);
 
 #endif

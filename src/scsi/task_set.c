@@ -23,6 +23,8 @@ int sheaf_task_set_init(struct sheaf_task_set *set, unsigned tasks,
 			void (*resume)(struct sheaf_lu_task *lt))
 {
 	set->resume = resume;
+	set->lus = NULL;
+	set->lu_count = 0;
 	return sheaf_gate_init(&set->gate, tasks);
 }
 
@@ -56,11 +58,25 @@ bool sheaf_task_set_enter(struct sheaf_lu_task *lt)
 		begin += lt->lba;
 		end = begin + lt->blocks;
 	}
+	if (ordered && (flags & SHEAF_CDB_ALL_LUS)) {
+		begin = 0;
+		end = (uint64_t)SHEAF_TASK_SET_LUS_MAX << SHEAF_TASK_SET_LU_SHIFT;
+	}
 	/* Before: who waits may be continued before enter has returned. */
 	lt->in_gate = true;
 	if (ordered || (flags & SHEAF_CDB_EXCLUDES))
 		return sheaf_gate_enter_exclusive(&lt->set->gate, &lt->gate_entry, begin, end);
 	return sheaf_gate_enter(&lt->set->gate, &lt->gate_entry, begin, end);
+}
+
+bool sheaf_task_set_enter_blocks(struct sheaf_lu_task *lt, const struct sheaf_lu *lu, uint64_t lba,
+				 uint64_t blocks)
+{
+	uint64_t begin = ((uint64_t)lu->lun << SHEAF_TASK_SET_LU_SHIFT) + lba;
+
+	assert(!lt->in_gate);
+	lt->in_gate = true;
+	return sheaf_gate_enter(&lt->set->gate, &lt->gate_entry, begin, begin + blocks);
 }
 
 void sheaf_task_set_leave(struct sheaf_lu_task *lt)

@@ -75,7 +75,8 @@ START_TEST(compare_and_write_writes_what_compares)
 		expect(lba, counts[i], 0xb0);
 		ck_assert_uint_eq(compare_and_write(0, lba, counts[i], counts[i] * 1024u), 0);
 		ck_assert_uint_eq(f.response.bytes_transferred, counts[i] * 1024u);
-		ck_assert_mem_eq(f.fake->bytes + lba * 512, data + counts[i] * 512u, counts[i] * 512u);
+		ck_assert_mem_eq(f.fake->bytes + lba * 512, data + counts[i] * 512u,
+				 counts[i] * 512u);
 	}
 	ck_assert_uint_eq(f.fake->bytes[(BLOCKS - 256) * 512], (BLOCKS - 256) & 0xff);
 	ck_assert_uint_eq(compare_and_write(0, 0, 0, 0), 0);
@@ -125,7 +126,8 @@ START_TEST(compare_and_write_refuses)
 	/* More data than the CDB names, and less. */
 	ck_assert_uint_eq(compare_and_write(0, 0, 1, 2048), ILLEGAL_FIELD);
 	ck_assert_uint_eq(compare_and_write(0, 0, 3, 2048), ILLEGAL_FIELD);
-	ck_assert_uint_eq(compare_and_write(0, 0, 0, 256 * 1024), ILLEGAL_FIELD); /* 256 blocks, cut to a byte */
+	ck_assert_uint_eq(compare_and_write(0, 0, 0, 256 * 1024),
+			  ILLEGAL_FIELD); /* 256 blocks, cut to a byte */
 	fixture_sense(&f, &sense);
 	ck_assert_uint_eq(sense.field_byte, 13);
 	ck_assert_uint_eq(compare_and_write(0, 0, 1, 0), WRONG_WAY);
@@ -293,7 +295,8 @@ START_TEST(write_atomic_is_one_access_within_its_limits)
 	fixture_run(&f, cdb, 6, FROM, NULL, 255);
 	longest = sheaf_get_be32(f.data + 44); /* MAXIMUM ATOMIC TRANSFER LENGTH */
 	ck_assert_uint_eq(longest, 512);
-	for (unsigned at = 48; at < 64; at += 4) /* ALIGNMENT, GRANULARITY, …WITH BOUNDARY, BOUNDARY SIZE */
+	for (unsigned at = 48; at < 64;
+	     at += 4) /* ALIGNMENT, GRANULARITY, …WITH BOUNDARY, BOUNDARY SIZE */
 		ck_assert_uint_eq(sheaf_get_be32(f.data + at), 0);
 	cdb16(cdb, 0x9c, 0x08, 7);
 	sheaf_put_be16(cdb + 12, (uint16_t)longest);
@@ -395,7 +398,8 @@ END_TEST
 
 START_TEST(immed_that_fails_is_told_later_and_flushed_again)
 {
-	static const uint8_t tur[16] = { 0 }, inquiry[16] = { 0x12, 0, 0, 0, 5 }, sync[16] = { 0x35 };
+	static const uint8_t tur[16] = { 0 }, inquiry[16] = { 0x12, 0, 0, 0, 5 },
+			     sync[16] = { 0x35 };
 	struct sheaf_sense sense = { 0 };
 
 	write_one(&f);

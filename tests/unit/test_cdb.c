@@ -10,7 +10,7 @@
 
 /*
  * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; g its bits 5..0; . reserved, or not
- * supported by this LU. byte_1: bits of byte 1 that may be set; for 9Eh and A3h the service action.
+ * supported by this LU. byte_1: bits of byte 1 that may be set; for 83h, 84h, 9Eh and A3h the service action.
  */
 /* clang-format off */
 static const struct {
@@ -35,6 +35,9 @@ static const struct {
 	{ "WRITE SAME (10)", "41..LLLLLLLL..CCCC..", 10, 0x08 },
 	{ "UNMAP", "42............CCCC..", 10, 0 },
 	{ "MODE SENSE (10)", "5a..uuuu......CCCC..", 10, 0x18 },
+	{ "EXTENDED COPY (LID1)", "83..................CCCCCCCC....", 16, 0x00 },
+	{ "RECEIVE COPY STATUS (LID1)", "84..uu..............CCCCCCCC....", 16, 0x00 },
+	{ "RECEIVE COPY OPERATING PARAMETERS", "84..................CCCCCCCC....", 16, 0x03 },
 	{ "READ (16)", "88..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
 	{ "WRITE (16)", "8a..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
 	{ "WRITE AND VERIFY (16)", "8e..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x12 },
@@ -65,7 +68,7 @@ static unsigned hex(char c)
 
 static bool has_service_actions(uint8_t opcode)
 {
-	return opcode == 0x9e || opcode == 0xa3;
+	return opcode == 0x83 || opcode == 0x84 || opcode == 0x9e || opcode == 0xa3;
 }
 
 static bool may_be_set(char letter, int bit)

@@ -466,7 +466,7 @@ END_TEST
 
 START_TEST(vpd_pages)
 {
-	static const uint8_t supported[] = { 0, 0, 0, 6, 0x00, 0x80, 0x83, 0xb0, 0xb1, 0xb2 };
+	static const uint8_t supported[] = { 0, 0, 0, 7, 0x00, 0x80, 0x83, 0x8f, 0xb0, 0xb1, 0xb2 };
 	static const uint8_t provisioning[] = { 0, 0xb2, 0, 4, 0, 0xe4, 2, 0 };
 
 	run6(0x12, 1, 0x00, 0, 255);
@@ -780,7 +780,8 @@ START_TEST(supported_opcodes_are_the_rows_of_the_table)
 	while (sheaf_cdb_row(n)) {
 		const struct sheaf_cdb_command *command = sheaf_cdb_row(n);
 		const uint8_t *d = f.data + 4 + size * n++;
-		bool service = command->opcode == 0x9e || command->opcode == 0xa3;
+		bool service = command->opcode == 0x83 || command->opcode == 0x84 ||
+			       command->opcode == 0x9e || command->opcode == 0xa3;
 
 		ck_assert_uint_eq(d[0], command->opcode);
 		ck_assert_uint_eq(sheaf_get_be16(d + 2), command->service_action);
