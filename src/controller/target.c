@@ -87,6 +87,8 @@ int sheaf_target_create_on(struct sheaf_lu *const lus[], uint32_t lu_count, uint
 		return -ENOMEM;
 	}
 	target->set.abort = abort_preempted;
+	target->set.lus = lus;
+	target->set.lu_count = lu_count;
 	for (uint32_t i = 0; i < tasks; i++) {
 		target->tasks[i].target = target;
 		target->tasks[i].resume.done = resumed;

@@ -15,6 +15,7 @@
 /* A unit that reports attention or NOT READY this often in a row is not going to be ready. */
 #define READY_TRIES 16
 #define PROBE_DATA_BYTES 4096
+#define PHYSICAL_BLOCK_BYTES_MAX 65536
 
 struct probe {
 	struct sheaf_queue_client client;
@@ -144,6 +145,12 @@ static void read_limits(struct probe *p, struct sheaf_unit *unit)
 	unit->maximum_write_same_blocks = 0;
 	/* SBC-4 section 6.6.4, block limits. */
 	if (inquiry(p, unit->target_id, unit->lun, 0xb0) >= 44) {
+		uint32_t granularity = sheaf_get_be16(p->data + 6) * unit->block_size;
+
+		/* Who says nothing of physical blocks may say what is best to be a multiple of. */
+		if (unit->physical_block_bytes == unit->block_size && granularity > unit->block_size &&
+		    granularity <= PHYSICAL_BLOCK_BYTES_MAX && (granularity & (granularity - 1)) == 0)
+			unit->physical_block_bytes = granularity;
 		unit->maximum_transfer_blocks = sheaf_get_be32(p->data + 8);
 		unit->maximum_unmap_blocks = sheaf_get_be32(p->data + 20);
 		unit->maximum_write_same_blocks = sheaf_get_be64(p->data + 36);

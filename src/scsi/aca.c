@@ -16,13 +16,13 @@ static bool has_naca(const struct sheaf_task *task)
 	       task->command_descriptor_block[task->command_size - 1] & SHEAF_CDB_CONTROL_NACA;
 }
 
-/** TST of the Control mode page, SPC-4 section 7.5.8: is there one task set for all initiators. */
+/** TST of the Control mode page, SPC-4 section 7.5.8: is there one task set for all initiators? Thread: any. */
 bool sheaf_lu_task_set_is_shared(const struct sheaf_lu *lu)
 {
 	return sheaf_modes_task_set_is_shared(&lu->modes);
 }
 
-/. */
+/* Lock held. */
 static void set_condition(struct sheaf_lu *lu)
 {
 	sheaf_lu_set_condition(lu, SHEAF_CONDITION_ACA, lu->aca.faulted != 0);
@@ -34,7 +34,7 @@ static bool is_preempt_and_abort(const struct sheaf_lu_task *lt)
 	       lt->command->service_action == SHEAF_SCSI_SA_PREEMPT_AND_ABORT;
 }
 
-/* SAM-5 section 5.9.2. GOOD: it may run. */
+/* SAM-5 section 5.9.2. GOOD: it may run. Lock held. */
 static enum sheaf_task_status status_for(struct sheaf_lu_task *lt)
 {
 	struct sheaf_aca *aca = &lt->lu->aca;

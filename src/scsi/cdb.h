@@ -36,6 +36,7 @@ enum sheaf_cdb_flags {
 	/* In the range gate (task_set.h) while it runs, for its blocks; without blocks, for all of the LU. */
 	SHEAF_CDB_SHARES = 64,	 /* with others that share */
 	SHEAF_CDB_EXCLUDES = 128, /* alone: what it reads and writes is one step to everybody else */
+	SHEAF_CDB_ALL_LUS = 4096, /* reaches other LUs of its target, and enters the gate for each access by itself */
 };
 
 /**

@@ -3,8 +3,9 @@
  * cdb_block.c - the table's rows of SBC-4; see cdb.h
  *
  * Masks leave out what this LU does not do, so that asking for it is INVALID FIELD IN CDB:
- * protection information, RARC, ANCHOR, GROUP NUMBER, and everything reserved or obsolete, but for
- * FUA_NV, which old hosts set and SBC-4 lets us ignore.
+ * protection information, RARC, ANCHOR (ANC_SUP is 0), ATOMIC BOUNDARY (MAXIMUM ATOMIC BOUNDARY SIZE is 0), GROUP NUMBER, and
+ * everything reserved or obsolete, but for FUA_NV, which old hosts set and SBC-4 lets us ignore. PRE-FETCH, a hint as a whole,
+ * takes a GROUP NUMBER.
  */
 #include "scsi/cdb.h"
 #include "scsi/lu_impl.h"
@@ -16,6 +17,8 @@
 
 #define WV_BITS (SHEAF_CDB_RW_DPO | SHEAF_CDB_BYTCHK_DATA)
 #define V_BITS	(SHEAF_CDB_RW_DPO | SHEAF_CDB_BYTCHK_MASK)
+
+#define GROUP 0x3f
 
 #define FROM SHEAF_TRANSFER_FROM_TARGET
 #define TO   SHEAF_TRANSFER_TO_TARGET
@@ -89,7 +92,7 @@ const struct sheaf_cdb_command sheaf_cdb_block_rows[] = {
 	},
 	{
 		.name = "WRITE AND VERIFY (10)", .opcode = SHEAF_SCSI_WRITE_AND_VERIFY_10, .length = 10,
-		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_SHARES,
+		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
 		.count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
 		.lba = { SHEAF_CDB_10_LBA, 4 }, .count = { SHEAF_CDB_10_TRANSFER_LENGTH, 2 },
 		.usage = { SHEAF_SCSI_WRITE_AND_VERIFY_10, WV_BITS, BE32, 0, BE16 },
@@ -97,7 +100,7 @@ const struct sheaf_cdb_command sheaf_cdb_block_rows[] = {
 	},
 	{
 		.name = "WRITE AND VERIFY (12)", .opcode = SHEAF_SCSI_WRITE_AND_VERIFY_12, .length = 12,
-		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_SHARES,
+		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
 		.count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
 		.lba = { SHEAF_CDB_12_LBA, 4 }, .count = { SHEAF_CDB_12_TRANSFER_LENGTH, 4 },
 		.usage = { SHEAF_SCSI_WRITE_AND_VERIFY_12, WV_BITS, BE32, BE32 },
@@ -105,7 +108,7 @@ const struct sheaf_cdb_command sheaf_cdb_block_rows[] = {
 	},
 	{
 		.name = "WRITE AND VERIFY (16)", .opcode = SHEAF_SCSI_WRITE_AND_VERIFY_16, .length = 16,
-		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_SHARES,
+		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
 		.count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
 		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_TRANSFER_LENGTH, 4 },
 		.usage = { SHEAF_SCSI_WRITE_AND_VERIFY_16, WV_BITS, BE64, BE32 },
@@ -140,7 +143,7 @@ const struct sheaf_cdb_command sheaf_cdb_block_rows[] = {
 		.flags = SHEAF_CDB_MEDIUM, .reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_BLOCKS,
 		.lba = { SHEAF_CDB_10_LBA, 4 }, .count = { SHEAF_CDB_10_TRANSFER_LENGTH, 2 },
-		.usage = { SHEAF_SCSI_PRE_FETCH_10, SHEAF_CDB_PRE_FETCH_IMMED, BE32, 0, BE16 },
+		.usage = { SHEAF_SCSI_PRE_FETCH_10, SHEAF_CDB_PRE_FETCH_IMMED, BE32, GROUP, BE16 },
 		.run = sheaf_lu_pre_fetch,
 	},
 	{
@@ -148,7 +151,7 @@ const struct sheaf_cdb_command sheaf_cdb_block_rows[] = {
 		.flags = SHEAF_CDB_MEDIUM, .reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_BLOCKS,
 		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_TRANSFER_LENGTH, 4 },
-		.usage = { SHEAF_SCSI_PRE_FETCH_16, SHEAF_CDB_PRE_FETCH_IMMED, BE64, BE32 },
+		.usage = { SHEAF_SCSI_PRE_FETCH_16, SHEAF_CDB_PRE_FETCH_IMMED, BE64, BE32, GROUP },
 		.run = sheaf_lu_pre_fetch,
 	},
 	{
@@ -219,6 +222,31 @@ const struct sheaf_cdb_command sheaf_cdb_block_rows[] = {
 		.direction = FROM,
 		.usage = { SHEAF_SCSI_READ_CAPACITY_10 },
 		.run = sheaf_lu_read_capacity_10,
+	},
+	{
+		.name = "COMPARE AND WRITE", .opcode = SHEAF_SCSI_COMPARE_AND_WRITE, .length = 16,
+		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_BLOCKS, .direction = TO,
+		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_COMPARE_AND_WRITE_BLOCKS, 1 },
+		.usage = { SHEAF_SCSI_COMPARE_AND_WRITE, RW_BITS, BE64, 0, 0, 0, 0xff },
+		.run = sheaf_lu_compare_and_write,
+	},
+	{
+		.name = "ORWRITE (16)", .opcode = SHEAF_SCSI_ORWRITE_16, .length = 16,
+		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
+		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_16_TRANSFER_LENGTH, 4 },
+		.usage = { SHEAF_SCSI_ORWRITE_16, RW_BITS, BE64, BE32 },
+		.run = sheaf_lu_orwrite,
+	},
+	{
+		.name = "WRITE ATOMIC (16)", .opcode = SHEAF_SCSI_WRITE_ATOMIC_16, .length = 16,
+		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_TRANSFER, .direction = TO,
+		.lba = { SHEAF_CDB_16_LBA, 8 }, .count = { SHEAF_CDB_WRITE_ATOMIC_TRANSFER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_WRITE_ATOMIC_16, SHEAF_CDB_RW_DPO | SHEAF_CDB_RW_FUA, BE64,
+			   [SHEAF_CDB_WRITE_ATOMIC_TRANSFER_LENGTH] = BE16 },
+		.run = sheaf_lu_write, /* see atomic.c */
 	},
 	{ .name = NULL },
 };

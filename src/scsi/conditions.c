@@ -45,6 +45,17 @@ bool sheaf_lu_check_conditions_again(struct sheaf_lu_task *lt)
 	return true;
 }
 
+/* SPC-4 section 4.5.7: a deferred error is told instead of running the command. */
+static bool check_deferred(struct sheaf_lu_task *lt)
+{
+	struct sheaf_sense sense;
+
+	if (!sheaf_lu_take_deferred(lt->lu, lt->task.initiator_index, &sense))
+		return true;
+	sheaf_lu_end_sense(lt, &sense);
+	return false;
+}
+
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
 {
 	uint16_t attention;
@@ -58,6 +69,8 @@ bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
 			sheaf_lu_end_check(lt, SHEAF_KEY_UNIT_ATTENTION, attention);
 			return false;
 		}
+		if (!check_deferred(lt))
+			return false;
 	}
 	return sheaf_lu_check_conditions_again(lt);
 }

@@ -34,8 +34,12 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 	lu->blocks = store->size_bytes / block_size;
 	lu->maximum_transfer_blocks =
 		sheaf_min64(options->maximum_transfer_bytes / block_size, UINT32_MAX);
-	lu->maximum_unmap_blocks = SHEAF_LU_UNMAP_BYTES_MAX / block_size;
-	lu->maximum_write_same_blocks = SHEAF_LU_WRITE_SAME_BYTES_MAX / block_size;
+	lu->maximum_unmap_blocks = SHEAF_LU_UNMAP_BLOCKS_MAX;
+	lu->maximum_write_same_blocks = SHEAF_LU_WRITE_SAME_BLOCKS_MAX;
+	/* Its data is twice as long as what it writes. */
+	lu->maximum_compare_and_write_blocks =
+		(uint8_t)sheaf_min64(lu->maximum_transfer_blocks > 1 ? lu->maximum_transfer_blocks / 2 : 1,
+				     SHEAF_LU_COMPARE_AND_WRITE_BLOCKS_MAX);
 	lu->read_only = options->read_only || store->read_only;
 	memcpy(lu->serial, options->serial, serial_length);
 	if (options->written)
@@ -77,6 +81,7 @@ void sheaf_lu_reset(struct sheaf_lu *lu)
 	sheaf_reservations_reset(lu);
 	sheaf_lu_clear_aca(lu, SHEAF_INITIATOR_NONE);
 	sheaf_lu_reset_modes(lu);
+	sheaf_lu_forget_copies(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
 }
 
@@ -94,6 +99,7 @@ static void end(struct sheaf_lu_task *lt, uint8_t status, uint64_t bytes, uint8_
 
 	assert(bytes <= lt->task.requested_transfer_count);
 	if (lt->scratch || lt->pattern) {
+		sheaf_lu_copy_ended(lt, status == SHEAF_STATUS_GOOD && !sheaf_lu_is_aborted(lt));
 		free(lt->scratch);
 		free(lt->pattern);
 		lt->scratch = lt->pattern = NULL;
@@ -208,6 +214,17 @@ bool sheaf_lu_check_data(struct sheaf_lu_task *lt, uint64_t bytes)
 		return false;
 	}
 	return true;
+}
+
+bool sheaf_lu_check_data_out_is(struct sheaf_lu_task *lt, uint64_t bytes)
+{
+	if (lt->task.transfer_direction == SHEAF_TRANSFER_TO_TARGET &&
+	    lt->task.requested_transfer_count != bytes) {
+		/* Not the CDB is wrong, but the size that came beside it. */
+		sheaf_lu_end_check(lt, SHEAF_KEY_ILLEGAL_REQUEST, SHEAF_ASC_INVALID_FIELD_IN_COMMAND_IU);
+		return false;
+	}
+	return sheaf_lu_check_data(lt, bytes);
 }
 
 uint64_t sheaf_lu_reply_room(const struct sheaf_lu_task *lt)

@@ -16,7 +16,9 @@
 #include <stdatomic.h>
 
 #include "scsi/aca.h"
+#include "scsi/background.h"
 #include "scsi/cdb.h"
+#include "scsi/copy.h"
 #include "scsi/lu.h"
 #include "scsi/modes.h"
 #include "scsi/nexus.h"
@@ -24,11 +26,14 @@
 #include "scsi/sense.h"
 
 /**
- * SBC-4, Block Limits: what one command may name. A task of this size ends well within a deadline.
+ * SBC-4, Block Limits: what one command may name. A task of this size ends well within a deadline, and tools that test with
+ * commands of the longest size can read back in one transfer what they wrote.
  */
-#define SHEAF_LU_UNMAP_BYTES_MAX       (2ull << 30)
+#define SHEAF_LU_UNMAP_BLOCKS_MAX      (1u << 20)
 #define SHEAF_LU_UNMAP_DESCRIPTORS_MAX 256
-#define SHEAF_LU_WRITE_SAME_BYTES_MAX  (256ull << 20)
+#define SHEAF_LU_WRITE_SAME_BLOCKS_MAX (32u << 10)
+/** NUMBER OF LOGICAL BLOCKS of COMPARE AND WRITE is a byte. */
+#define SHEAF_LU_COMPARE_AND_WRITE_BLOCKS_MAX 255
 /** Longest VERIFY; MAXIMUM TRANSFER LENGTH is for those that transfer what they verify. */
 #define SHEAF_LU_VERIFY_BYTES_MAX (256ull << 20)
 /** Piece in which WRITE SAME writes data, and VERIFY reads it. */
@@ -46,6 +51,12 @@
 #define SHEAF_CONDITION_ACA	 (1u << 19)
 #define SHEAF_CONDITION_WRITE_PROTECTED	     (1u << 18)		 /* SWP */
 #define SHEAF_CONDITION_WRITE_THROUGH	     (1u << 20)		 /* WCE is 0: what a command writes is durable when it ends */
+/*
+ * Reserved, not ready, write-protected, ACA, write through: an LU that has one of these is out of reach for another one's EXTENDED
+ * COPY, which could not heed it.
+ */
+#define SHEAF_CONDITIONS_OUT_OF_REACH (0x1fu << 16)
+#define SHEAF_CONDITION_DEFERRED (1u << 21) /* an initiator is to be told of a flush that failed after its GOOD */
 
 /**
  * struct sheaf_lu - see rule 1
@@ -60,6 +71,7 @@ struct sheaf_lu {
 	uint64_t maximum_transfer_blocks;
 	uint64_t maximum_unmap_blocks;
 	uint64_t maximum_write_same_blocks;
+	uint8_t maximum_compare_and_write_blocks;
 	uint32_t lun;
 	bool read_only;
 	char serial[SHEAF_LU_SERIAL_MAX + 1];
@@ -71,6 +83,8 @@ struct sheaf_lu {
 	struct sheaf_reservations reservations;
 	struct sheaf_aca aca;
 	struct sheaf_modes modes;
+	struct sheaf_background background;
+	struct sheaf_copies copies;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -113,6 +127,8 @@ void sheaf_lu_end_io_error(struct sheaf_lu_task *lt, int result);
  * then ended.
  */
 bool sheaf_lu_check_data(struct sheaf_lu_task *lt, uint64_t bytes);
+/** The CDB asks for exactly @bytes of data-out: false when lt->data has more or fewer; the command has then ended. */
+bool sheaf_lu_check_data_out_is(struct sheaf_lu_task *lt, uint64_t bytes);
 /** Bytes that an answer may take: ALLOCATION LENGTH and room in lt->data, whichever is less. */
 uint64_t sheaf_lu_reply_room(const struct sheaf_lu_task *lt);
 /** Put @length bytes at @offset of the answer, as far as there is room. */
@@ -142,12 +158,21 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 		     uint64_t blocks, void *data,
 		     void (*done)(struct sheaf_store_io *io, int result));
 
+/** sheaf_lu_synchronize_cache() with IMMED: GOOD now, the flush goes on. False: one goes on already, nothing was done. */
+bool sheaf_lu_flush_behind(struct sheaf_lu_task *lt);
+/** A flush is due, up to the change *ret_upto (block.c); when it is done well, sheaf_lu_note_flushed() says so. */
+bool sheaf_lu_flush_is_due(struct sheaf_lu *lu, uint64_t *ret_upto);
+void sheaf_lu_note_flushed(struct sheaf_lu *lu, uint64_t upto);
 /** A change of the medium is done, well or not (block.c). */
 void sheaf_lu_note_written(struct sheaf_lu *lu);
 /** What was written goes to the medium, if a flush is due, then @resume. Uses lt->resume and lt->cursor. */
 void sheaf_lu_flush_then(struct sheaf_lu_task *lt, void (*resume)(struct sheaf_lu_task *lt));
 /** With WCE 0, a command that writes ends, if it ends well, only after a flush (where one is due). Before its handler runs. */
 void sheaf_lu_heed_write_through(struct sheaf_lu_task *lt);
+
+/** VPD pages 83h and 8Fh, in 256 zeroed bytes, past their first four. Return: their length with those. */
+unsigned sheaf_lu_identification_page(const struct sheaf_lu *lu, uint8_t *page); /* inquiry.c */
+unsigned sheaf_lu_third_party_copy_page(const struct sheaf_lu *lu, uint8_t *page); /* copy_results.c */
 
 /* The commands. */
 void sheaf_lu_test_unit_ready(struct sheaf_lu_task *lt); /* report.c */
@@ -174,5 +199,10 @@ void sheaf_lu_release(struct sheaf_lu_task *lt);
 void sheaf_lu_persistent_reserve_in(struct sheaf_lu_task *lt);
 void sheaf_lu_report_reservation_capabilities(struct sheaf_lu_task *lt);
 void sheaf_lu_persistent_reserve_out(struct sheaf_lu_task *lt); /* reserve_out.c */
+void sheaf_lu_compare_and_write(struct sheaf_lu_task *lt); /* atomic.c */
+void sheaf_lu_orwrite(struct sheaf_lu_task *lt);
+void sheaf_lu_extended_copy(struct sheaf_lu_task *lt); /* copy.c */
+void sheaf_lu_copy_status(struct sheaf_lu_task *lt);   /* copy_results.c */
+void sheaf_lu_copy_operating_parameters(struct sheaf_lu_task *lt);
 
 #endif

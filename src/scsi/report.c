@@ -106,19 +106,17 @@ void sheaf_lu_read_capacity_10(struct sheaf_lu_task *lt)
 	sheaf_lu_end_good(lt, sizeof(data));
 }
 
-/** READ CAPACITY (16), SBC-4. */
+/**
+ * READ CAPACITY (16), SBC-4. LOGICAL BLOCKS PER PHYSICAL BLOCK EXPONENT is 0: an image can be written, unmapped and asked for
+ * (GET LBA STATUS) by single blocks. The size that the store prefers is a hint, and hints are in VPD page B0h.
+ */
 void sheaf_lu_read_capacity_16(struct sheaf_lu_task *lt)
 {
 	const struct sheaf_lu *lu = lt->lu;
 	uint8_t data[SHEAF_READ_CAPACITY_16_LENGTH] = { 0 };
-	uint8_t exponent = 0;
 
 	sheaf_put_be64(data, lu->blocks - 1);
 	sheaf_put_be32(data + 8, lu->block_size);
-	while (exponent < 15 &&
-	       (uint64_t)lu->block_size << (exponent + 1) <= lu->store->physical_block_bytes)
-		exponent++;
-	data[SHEAF_READ_CAPACITY_16_LBPPBE] = exponent;
 	if (lu->store->can_discard)
 		data[SHEAF_READ_CAPACITY_16_FLAGS] =
 			SHEAF_READ_CAPACITY_16_LBPME | SHEAF_READ_CAPACITY_16_LBPRZ;

@@ -38,6 +38,8 @@ unsigned sheaf_sense_build_fixed(const struct sheaf_sense *sense, uint8_t *out)
 	out[SHEAF_SENSE_FIXED_KEY] = sense->key;
 	out[SHEAF_SENSE_FIXED_ADDITIONAL_LENGTH] =
 		SHEAF_SENSE_FIXED_LENGTH - SHEAF_SENSE_FIXED_ADDITIONAL_LENGTH - 1;
+	if (sense->segment_valid) /* its third and fourth byte */
+		sheaf_put_be32(out + SHEAF_SENSE_FIXED_COMMAND_SPECIFIC, sense->segment);
 	sheaf_put_be16(out + SHEAF_SENSE_FIXED_ASC, sense->asc);
 	if (sense->field_valid)
 		build_field_pointer(sense, out + SHEAF_SENSE_FIXED_SPECIFIC);
@@ -57,6 +59,12 @@ unsigned sheaf_sense_build_descriptor(const struct sheaf_sense *sense, uint8_t *
 		out[length + 1] = 10;
 		out[length + 2] = SHEAF_SENSE_FIXED_VALID;
 		sheaf_put_be64(out + length + 4, sense->information);
+		length += 12;
+	}
+	if (sense->segment_valid) { /* SPC-4 section 4.5.2.3 */
+		out[length] = SHEAF_SENSE_COMMAND_SPECIFIC_DESCRIPTOR;
+		out[length + 1] = 10;
+		sheaf_put_be64(out + length + 4, sense->segment);
 		length += 12;
 	}
 	if (sense->field_valid) { /* SPC-4 section 4.5.2.4 */

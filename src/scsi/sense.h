@@ -8,8 +8,8 @@
 
 #include <sheaf/scsi.h>
 
-/** Longest sense data made here: descriptor format with both descriptors. */
-#define SHEAF_SENSE_BUILD_MAX 28
+/** Longest sense data made here: descriptor format with all descriptors. */
+#define SHEAF_SENSE_BUILD_MAX 40
 
 /**
  * struct sheaf_sense - what sense data says
@@ -28,6 +28,8 @@ struct sheaf_sense {
 	bool field_in_cdb;
 	int8_t field_bit;
 	uint16_t field_byte;
+	bool segment_valid; /* written only: which segment of an EXTENDED COPY, in COMMAND-SPECIFIC INFORMATION */
+	uint16_t segment;
 };
 
 /**
@@ -35,7 +37,7 @@ struct sheaf_sense {
  * length.
  */
 unsigned sheaf_sense_build_fixed(const struct sheaf_sense *sense, uint8_t *out);
-/** Write descriptor format, SPC-4 section 4.5.2: 8 to 28 bytes at @out. Return: the length. */
+/** Write descriptor format, SPC-4 section 4.5.2: 8 to 40 bytes at @out. Return: the length. */
 unsigned sheaf_sense_build_descriptor(const struct sheaf_sense *sense, uint8_t *out);
 /**
  * sheaf_sense_parse() - read either format; @data comes from outside and is checked

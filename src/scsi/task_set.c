@@ -23,6 +23,8 @@ int sheaf_task_set_init(struct sheaf_task_set *set, unsigned tasks,
 			void (*resume)(struct sheaf_lu_task *lt))
 {
 	set->resume = resume;
+	set->lus = NULL;
+	set->lu_count = 0;
 	return sheaf_gate_init(&set->gate, tasks);
 }
 
@@ -42,12 +44,16 @@ void sheaf_task_set_add(struct sheaf_task_set *set, struct sheaf_lu_task *lt)
 bool sheaf_task_set_enter_alone(struct sheaf_lu_task *lt)
 {
 	uint64_t begin = (uint64_t)lt->lu->lun << SHEAF_TASK_SET_LU_SHIFT;
+	uint64_t end = begin + (UINT64_C(1) << SHEAF_TASK_SET_LU_SHIFT);
 
 	if (lt->held & SHEAF_HELD_GATE)
 		return true;
+	if (lt->command->flags & SHEAF_CDB_ALL_LUS) {
+		begin = 0;
+		end = (uint64_t)SHEAF_TASK_SET_LUS_MAX << SHEAF_TASK_SET_LU_SHIFT;
+	}
 	lt->held |= SHEAF_HELD_GATE;
-	return sheaf_gate_enter_exclusive(&lt->set->gate, &lt->gate_entry, begin,
-					  begin + (UINT64_C(1) << SHEAF_TASK_SET_LU_SHIFT));
+	return sheaf_gate_enter_exclusive(&lt->set->gate, &lt->gate_entry, begin, end);
 }
 
 /* By the blocks that it names, or all. @first: before all that wait. */
@@ -100,6 +106,16 @@ bool sheaf_task_set_enter(struct sheaf_lu_task *lt)
 {
 	return lt->task.task_attribute == SHEAF_ATTRIBUTE_SIMPLE ? enter_gate(lt, false)
 								 : enter_by_attribute(lt);
+}
+
+bool sheaf_task_set_enter_blocks(struct sheaf_lu_task *lt, const struct sheaf_lu *lu, uint64_t lba,
+				 uint64_t blocks)
+{
+	uint64_t begin = ((uint64_t)lu->lun << SHEAF_TASK_SET_LU_SHIFT) + lba;
+
+	assert(!(lt->held & SHEAF_HELD_GATE));
+	lt->held |= SHEAF_HELD_GATE;
+	return sheaf_gate_enter(&lt->set->gate, &lt->gate_entry, begin, begin + blocks);
 }
 
 void sheaf_task_set_leave(struct sheaf_lu_task *lt)

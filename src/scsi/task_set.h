@@ -25,6 +25,9 @@ struct sheaf_lu_task;
 
 struct sheaf_task_set {
 	struct sheaf_range_gate gate;
+	/* The target's, for commands that name others of its LUs; NULL: there are none. Entries may be NULL. Set once. */
+	struct sheaf_lu *const *lus;
+	uint32_t lu_count;
 	/** Call sheaf_lu_continue(@lt) on lt->loop. Thread: any. */
 	void (*resume)(struct sheaf_lu_task *lt);
 	/**
@@ -56,6 +59,12 @@ void sheaf_task_set_add(struct sheaf_task_set *set, struct sheaf_lu_task *lt);
 bool sheaf_task_set_enter(struct sheaf_lu_task *lt);
 /** As an ORDERED task, from a handler: false: the handler is called again when all that was in the gate before is over. */
 bool sheaf_task_set_enter_alone(struct sheaf_lu_task *lt);
+/**
+ * sheaf_task_set_enter_blocks() - for one access of a command that runs without being in the gate: @blocks, not 0, at @lba of @lu
+ * Return: as of sheaf_task_set_enter(). sheaf_task_set_leave() follows when the access is done.
+ */
+bool sheaf_task_set_enter_blocks(struct sheaf_lu_task *lt, const struct sheaf_lu *lu, uint64_t lba,
+				 uint64_t blocks);
 /** The command ends. */
 void sheaf_task_set_leave(struct sheaf_lu_task *lt);
 

@@ -9,9 +9,8 @@
 #include "scsi/cdb.h"
 
 /*
- * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; . reserved, or not
- * supported by this LU. byte_1: bits of byte 1 that may be set; for 9Eh, A3h,
- * 5Eh and 5Fh the service action.
+ * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; g its bits 5..0; . reserved, or not
+ * supported by this LU. byte_1: bits of byte 1 that may be set; for 5Eh, 5Fh, 83h, 84h, 9Eh and A3h the service action.
  */
 /* clang-format off */
 static const struct {
@@ -32,18 +31,24 @@ static const struct {
 	{ "WRITE (10)", "2a..LLLLLLLL..CCCC..", 10, 0x1a },
 	{ "WRITE AND VERIFY (10)", "2e..LLLLLLLL..CCCC..", 10, 0x12 },
 	{ "VERIFY (10)", "2f..LLLLLLLL..CCCC..", 10, 0x16 },
-	{ "PRE-FETCH (10)", "34..LLLLLLLL..CCCC..", 10, 0x02 },
+	{ "PRE-FETCH (10)", "34..LLLLLLLLggCCCC..", 10, 0x02 },
 	{ "SYNCHRONIZE CACHE (10)", "35..LLLLLLLL..CCCC..", 10, 0x02 },
 	{ "WRITE SAME (10)", "41..LLLLLLLL..CCCC..", 10, 0x08 },
 	{ "UNMAP", "42............CCCC..", 10, 0 },
 	{ "MODE SELECT (10)", "55............CCCC..", 10, 0x10 },
 	{ "MODE SENSE (10)", "5a..uuuu......CCCC..", 10, 0x18 },
+	{ "EXTENDED COPY (LID1)", "83..................CCCCCCCC....", 16, 0x00 },
+	{ "RECEIVE COPY STATUS (LID1)", "84..uu..............CCCCCCCC....", 16, 0x00 },
+	{ "RECEIVE COPY OPERATING PARAMETERS", "84..................CCCCCCCC....", 16, 0x03 },
 	{ "READ (16)", "88..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
 	{ "WRITE (16)", "8a..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
 	{ "WRITE AND VERIFY (16)", "8e..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x12 },
 	{ "VERIFY (16)", "8f..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x16 },
-	{ "PRE-FETCH (16)", "90..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x02 },
+	{ "PRE-FETCH (16)", "90..LLLLLLLLLLLLLLLLCCCCCCCCgg..", 16, 0x02 },
 	{ "SYNCHRONIZE CACHE (16)", "91..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x02 },
+	{ "COMPARE AND WRITE", "89..LLLLLLLLLLLLLLLL......CC....", 16, 0x1a },
+	{ "ORWRITE (16)", "8b..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
+	{ "WRITE ATOMIC (16)", "9c..LLLLLLLLLLLLLLLL....CCCC....", 16, 0x18 },
 	{ "WRITE SAME (16)", "93..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x09 },
 	{ "READ CAPACITY (16)", "9e..................CCCCCCCC....", 16, 0x10 },
 	{ "GET LBA STATUS", "9e..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x12 },
@@ -81,7 +86,8 @@ static unsigned hex(char c)
 
 static bool has_service_actions(uint8_t opcode)
 {
-	return opcode == 0x9e || opcode == 0xa3 || opcode == 0x5e || opcode == 0x5f;
+	return opcode == 0x5e || opcode == 0x5f || opcode == 0x83 || opcode == 0x84 || opcode == 0x9e ||
+	       opcode == 0xa3;
 }
 
 static bool may_be_set(char letter, int bit)
@@ -90,6 +96,8 @@ static bool may_be_set(char letter, int bit)
 		return bit == 7;
 	if (letter == 'o')
 		return bit == 7 || bit <= 2;
+	if (letter == 'g')
+		return bit <= 5;
 	return letter != '.';
 }
 

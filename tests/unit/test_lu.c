@@ -19,6 +19,7 @@
 #define PROTECTED      0x072700u
 #define SHORT_IN       0x0b4b08u
 #define SHORT_OUT      0x0b4b0bu
+#define BAD_IU         0x050e03u
 #define WRONG_WAY      0x0b4b00u
 #define NO_SUCH_LU     0x052500u
 
@@ -134,7 +135,7 @@ static const struct row rows[] = {
 	{ "write same 10, anchor", { 0x41, 0x18, 0, 0, 0, 1, 0, 0, 9 }, 10, TO, 512, ILLEGAL_FIELD, 1 << 4 | 4, 0 },
 	{ "write same 10 has no NDOB", { 0x41, 1, 0, 0, 0, 1, 0, 0, 9 }, 10, NONE, 0, ILLEGAL_FIELD, 1 << 4 | 0, 0 },
 	{ "write same 10, no blocks (WSNZ)", { 0x41 }, 10, TO, 512, ILLEGAL_FIELD, 7 << 4 | 7, 0 },
-	{ "write same 10, short block", { 0x41, 0, 0, 0, 0, 1, 0, 0, 9 }, 10, TO, 511, SHORT_OUT, -1, 0 },
+	{ "write same 10, short block", { 0x41, 0, 0, 0, 0, 1, 0, 0, 9 }, 10, TO, 511, BAD_IU, -1, 0 },
 	{ "write same 16, NDOB", { 0x93, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9 }, 16, NONE, 0, 0, -1, 0 },
 	{ "write same 16, no block", { 0x93, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9 }, 16, NONE, 0, WRONG_WAY, -1, 0 },
 	{ "write same 16, beyond", { 0x93, 1, 0, 0, 0, 0, 0, 0, 7, 255, 0, 0, 0, 2 }, 16, NONE, 0, OUT_OF_RANGE, -1, 0 },
@@ -454,14 +455,15 @@ START_TEST(standard_inquiry_data)
 	ck_assert_uint_eq(f.data[4], 91);
 	ck_assert_uint_eq(f.data[7], 0x02);
 	ck_assert_mem_eq(f.data + 8, "SHEAF   VIRTUAL DISK    ", 24);
-	static const uint8_t descriptors[16] = { 0x00, 0xa0, 0x04, 0x60, 0x06, 0x00 };
+	static const uint8_t descriptors[16] = { 0x00, 0xa0, 0x04, 0x60, 0x06, 0x00, 0x04, 0xc0 };
 	ck_assert_mem_eq(f.data + 58, descriptors, 16);
 }
 END_TEST
 
 START_TEST(vpd_pages)
 {
-	static const uint8_t supported[] = { 0, 0, 0, 8, 0x00, 0x80, 0x83, 0x86, 0x87, 0xb0, 0xb1, 0xb2 };
+	static const uint8_t supported[] = { 0,	   0,	 0,    9,    0x00, 0x80, 0x83,
+					     0x86, 0x87, 0x8f, 0xb0, 0xb1, 0xb2 };
 	static const uint8_t provisioning[] = { 0, 0xb2, 0, 4, 0, 0xe4, 2, 0 };
 
 	run6(0x12, 1, 0x00, 0, 255);
@@ -496,9 +498,9 @@ START_TEST(block_limits_are_those_that_are_kept)
 	ck_assert_uint_eq(f.data[4], 1);
 	ck_assert_uint_eq(sheaf_get_be16(f.data + 6), 8);
 	ck_assert_uint_eq(sheaf_get_be32(f.data + 8), 512);
-	ck_assert_uint_eq(sheaf_get_be32(f.data + 20), SHEAF_LU_UNMAP_BYTES_MAX / 512);
+	ck_assert_uint_eq(sheaf_get_be32(f.data + 20), SHEAF_LU_UNMAP_BLOCKS_MAX);
 	ck_assert_uint_eq(sheaf_get_be32(f.data + 24), 256);
-	ck_assert_uint_eq(sheaf_get_be64(f.data + 36), SHEAF_LU_WRITE_SAME_BYTES_MAX / 512);
+	ck_assert_uint_eq(sheaf_get_be64(f.data + 36), SHEAF_LU_WRITE_SAME_BLOCKS_MAX);
 }
 END_TEST
 
@@ -530,7 +532,7 @@ START_TEST(read_capacity_data)
 	run16(0x9e, 0x10, 0, 32, FROM, NULL, 32);
 	ck_assert_uint_eq(sheaf_get_be64(f.data), BLOCKS - 1);
 	ck_assert_uint_eq(sheaf_get_be32(f.data + 8), 512);
-	ck_assert_uint_eq(f.data[13], 3); /* 4096 = 512 << 3 */
+	ck_assert_uint_eq(f.data[13], 0);
 	ck_assert_uint_eq(f.data[14], 0xc0);
 }
 END_TEST
@@ -557,7 +559,7 @@ START_TEST(large_lu_says_so)
 	ck_assert_uint_eq(sheaf_get_be64(f.data + 24), 1 + (uint64_t)UINT32_MAX);
 	ck_assert_uint_eq(sheaf_get_be32(f.data + 32), UINT32_MAX);
 	/* Limits of WRITE SAME and UNMAP. */
-	run16(0x93, 1, 0, SHEAF_LU_WRITE_SAME_BYTES_MAX / 512 + 1, NONE, NULL, 0);
+	run16(0x93, 1, 0, SHEAF_LU_WRITE_SAME_BLOCKS_MAX + 1, NONE, NULL, 0);
 	ck_assert_uint_eq(fixture_sense(&f, NULL), ILLEGAL_FIELD);
 }
 END_TEST
@@ -750,7 +752,8 @@ START_TEST(supported_opcodes_are_the_rows_of_the_table)
 	while (sheaf_cdb_row(n)) {
 		const struct sheaf_cdb_command *command = sheaf_cdb_row(n);
 		const uint8_t *d = f.data + 4 + size * n++;
-		bool service = command->opcode == 0x9e || command->opcode == 0xa3 ||
+		bool service = command->opcode == 0x83 || command->opcode == 0x84 ||
+			       command->opcode == 0x9e || command->opcode == 0xa3 ||
 			       command->opcode == 0x5e || command->opcode == 0x5f;
 
 		ck_assert_uint_eq(d[0], command->opcode);
@@ -903,7 +906,7 @@ START_TEST(unmap_limits_are_those_of_block_limits)
 	close_fixture();
 	fixture_open(&f, 1ull << 40, 512, false);
 	list.length = 0;
-	unmap_add(&list, 0, SHEAF_LU_UNMAP_BYTES_MAX / 512);
+	unmap_add(&list, 0, SHEAF_LU_UNMAP_BLOCKS_MAX);
 	unmap_add(&list, 0, 1);
 	ck_assert_uint_eq(unmap_run(&list), 0x052600);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_DISCARD], 0);
