@@ -17,6 +17,7 @@
  *               needs more.
  * @field_byte, @field_bit: with @field_valid: what is wrong in the CDB or parameter list; bit -1:
  * the byte.
+ * @progress: with @progress_valid, which goes with NO SENSE and NOT READY: 65536ths that are done.
  */
 struct sheaf_sense {
 	uint8_t key;  /* enum sheaf_sense_key */
@@ -28,6 +29,8 @@ struct sheaf_sense {
 	bool field_in_cdb;
 	int8_t field_bit;
 	uint16_t field_byte;
+	bool progress_valid;
+	uint16_t progress;
 };
 
 /**
