@@ -78,5 +78,11 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 			   [SHEAF_CDB_12_ALLOCATION_LENGTH] = BE32 },
 		.run = sheaf_lu_report_supported_tmfs,
 	},
+	{
+		.name = "PREVENT ALLOW MEDIUM REMOVAL",
+		.opcode = SHEAF_SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL, .length = 6,
+		.usage = { SHEAF_SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL, 0, 0, 0, 0x01 },
+		.run = sheaf_lu_prevent_allow,
+	},
 	{ .name = NULL },
 };

@@ -15,6 +15,23 @@ void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on)
 		atomic_fetch_and(&lu->conditions, ~bit);
 }
 
+static bool check_ready(struct sheaf_lu_task *lt)
+{
+	struct sheaf_sense sense;
+
+	if (!(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) &
+	      SHEAF_CONDITION_NOT_READY) ||
+	    !sheaf_unit_refuses(lt->lu, lt->command, &sense))
+		return true;
+	sheaf_lu_end_sense(lt, &sense);
+	return false;
+}
+
+bool sheaf_lu_check_still_ready(struct sheaf_lu_task *lt)
+{
+	return check_ready(lt);
+}
+
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
 {
 	uint16_t attention;
@@ -26,5 +43,5 @@ bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt)
 			return false;
 		}
 	}
-	return true;
+	return check_ready(lt);
 }

@@ -98,11 +98,12 @@ static unsigned block_limits_page(const struct sheaf_lu *lu, uint8_t *page)
 	return SHEAF_B0_LENGTH;
 }
 
-/* Block Device Characteristics: no rotation. */
+/* Block Device Characteristics: no rotation; after SANITIZE, BLOCK ERASE reads are good (WABEREQ 01b). */
 static unsigned characteristics_page(const struct sheaf_lu *lu, uint8_t *page)
 {
 	(void)lu;
 	sheaf_put_be16(page + 4, 1);
+	page[SHEAF_B1_FLAGS] = SHEAF_B1_WABEREQ_READS;
 	return 64;
 }
 

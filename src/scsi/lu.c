@@ -48,8 +48,10 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 
 struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu)
 {
-	if (lu)
+	if (lu) {
+		sheaf_upkeep_deinit(&lu->unit.upkeep);
 		pthread_mutex_destroy(&lu->lock);
+	}
 	free(lu);
 	return NULL;
 }
@@ -325,7 +327,7 @@ void sheaf_lu_continue(struct sheaf_lu_task *lt)
 {
 	if (sheaf_lu_is_aborted(lt))
 		sheaf_lu_end_good(lt, 0);
-	else
+	else if (sheaf_lu_check_still_ready(lt))
 		lt->command->run(lt);
 }
 

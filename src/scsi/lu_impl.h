@@ -19,6 +19,7 @@
 #include "scsi/lu.h"
 #include "scsi/nexus.h"
 #include "scsi/sense.h"
+#include "scsi/unit.h"
 
 /**
  * SBC-4, Block Limits: what one command may name. A task of this size ends well within a deadline.
@@ -39,6 +40,7 @@
  * its way. Written under the lock.
  */
 #define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
+#define SHEAF_CONDITION_NOT_READY	     (1u << 17) /* the unit is not READY, see unit.h */
 
 /**
  * struct sheaf_lu - see rule 1
@@ -61,6 +63,7 @@ struct sheaf_lu {
 
 	pthread_mutex_t lock;
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
+	struct sheaf_unit unit;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -117,6 +120,8 @@ void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t leng
 void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on);
 /** lu->conditions is not zero: may the command run all the same? False: it has ended. */
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt);
+/** The command had to wait in its task set: is the unit still ready for it? False: it has ended. */
+bool sheaf_lu_check_still_ready(struct sheaf_lu_task *lt);
 
 /** Start lt->io: @blocks at @lba; a task that was aborted ends here instead, so between two accesses as well. */
 void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba,
@@ -147,5 +152,9 @@ void sheaf_lu_write_and_verify(struct sheaf_lu_task *lt);
 void sheaf_lu_unmap(struct sheaf_lu_task *lt); /* provisioning.c */
 void sheaf_lu_write_same(struct sheaf_lu_task *lt);
 void sheaf_lu_get_lba_status(struct sheaf_lu_task *lt);
+void sheaf_lu_start_stop_unit(struct sheaf_lu_task *lt); /* unit.c */
+void sheaf_lu_prevent_allow(struct sheaf_lu_task *lt);
+void sheaf_lu_format_unit(struct sheaf_lu_task *lt); /* format.c */
+void sheaf_lu_sanitize(struct sheaf_lu_task *lt);    /* sanitize.c */
 
 #endif

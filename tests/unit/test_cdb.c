@@ -9,8 +9,8 @@
 #include "scsi/cdb.h"
 
 /*
- * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; . reserved, or not
- * supported by this LU. byte_1: bits of byte 1 that may be set; for 9Eh and A3h the service action.
+ * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; s its bits 2 and 0; b its bit 0; . reserved, or not
+ * supported by this LU. byte_1: bits of byte 1 that may be set; for 48h, 9Eh and A3h the service action too.
  */
 /* clang-format off */
 static const struct {
@@ -21,10 +21,13 @@ static const struct {
 } rows[] = {
 	{ "TEST UNIT READY", "00..........", 6, 0 },
 	{ "REQUEST SENSE", "03......CC..", 6, 0x01 },
+	{ "FORMAT UNIT", "04......bb..", 6, 0x3f },
 	{ "READ (6)", "08..LLLLCC..", 6, 0x1f },
 	{ "WRITE (6)", "0a..LLLLCC..", 6, 0x1f },
 	{ "INQUIRY", "12..uuCCCC..", 6, 0x01 },
 	{ "MODE SENSE (6)", "1a..uuuuCC..", 6, 0x08 },
+	{ "START STOP UNIT", "1b......ss..", 6, 0x01 },
+	{ "PREVENT ALLOW MEDIUM REMOVAL", "1e......bb..", 6, 0 },
 	{ "READ CAPACITY (10)", "25..................", 10, 0 },
 	{ "READ (10)", "28..LLLLLLLL..CCCC..", 10, 0x1a },
 	{ "WRITE (10)", "2a..LLLLLLLL..CCCC..", 10, 0x1a },
@@ -34,6 +37,9 @@ static const struct {
 	{ "SYNCHRONIZE CACHE (10)", "35..LLLLLLLL..CCCC..", 10, 0x02 },
 	{ "WRITE SAME (10)", "41..LLLLLLLL..CCCC..", 10, 0x08 },
 	{ "UNMAP", "42............CCCC..", 10, 0 },
+	{ "SANITIZE, OVERWRITE", "48............CCCC..", 10, 0xa1 },
+	{ "SANITIZE, BLOCK ERASE", "48............CCCC..", 10, 0xa2 },
+	{ "SANITIZE, EXIT FAILURE MODE", "48............CCCC..", 10, 0xbf },
 	{ "MODE SENSE (10)", "5a..uuuu......CCCC..", 10, 0x18 },
 	{ "READ (16)", "88..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
 	{ "WRITE (16)", "8a..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
@@ -62,7 +68,7 @@ static unsigned hex(char c)
 
 static bool has_service_actions(uint8_t opcode)
 {
-	return opcode == 0x9e || opcode == 0xa3;
+	return opcode == 0x48 || opcode == 0x9e || opcode == 0xa3;
 }
 
 static bool may_be_set(char letter, int bit)
@@ -71,6 +77,10 @@ static bool may_be_set(char letter, int bit)
 		return bit == 7;
 	if (letter == 'o')
 		return bit == 7 || bit <= 2;
+	if (letter == 's')
+		return bit == 2 || bit == 0;
+	if (letter == 'b')
+		return bit == 0;
 	return letter != '.';
 }
 
@@ -210,12 +220,14 @@ START_TEST(unknown_service_action_is_a_bad_field)
 	uint16_t byte;
 	int8_t bit;
 
-	static const uint8_t of[][4] = { { 0x9e, 16, 0x10, 0x12 }, { 0xa3, 12, 0x0c, 0x0d } };
+	static const uint8_t of[][5] = { { 0x9e, 16, 0x10, 0x12, 0x12 },
+					{ 0xa3, 12, 0x0c, 0x0d, 0x0d },
+					{ 0x48, 10, 0x01, 0x02, 0x1f } };
 
-	for (unsigned action = 0; action < 64; action++) {
+	for (unsigned action = 0; action < 96; action++) {
 		const uint8_t *o = of[action / 32];
 		uint8_t cdb[16] = { o[0], (uint8_t)(action % 32) };
-		bool known = cdb[1] == o[2] || cdb[1] == o[3];
+		bool known = cdb[1] == o[2] || cdb[1] == o[3] || cdb[1] == o[4];
 		byte = 99;
 		ck_assert_int_eq(sheaf_cdb_find(cdb, o[1], &command, &byte, &bit),
 				 known ? SHEAF_CDB_OK : SHEAF_CDB_BAD_FIELD);

@@ -779,7 +779,8 @@ START_TEST(supported_opcodes_are_the_rows_of_the_table)
 	while (sheaf_cdb_row(n)) {
 		const struct sheaf_cdb_command *command = sheaf_cdb_row(n);
 		const uint8_t *d = f.data + 4 + size * n++;
-		bool service = command->opcode == 0x9e || command->opcode == 0xa3;
+		bool service = command->opcode == 0x48 || command->opcode == 0x9e ||
+			       command->opcode == 0xa3;
 
 		ck_assert_uint_eq(d[0], command->opcode);
 		ck_assert_uint_eq(sheaf_get_be16(d + 2), command->service_action);
