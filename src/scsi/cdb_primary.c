@@ -7,6 +7,7 @@
 #define BE32 BE16, BE16
 
 #define FROM SHEAF_TRANSFER_FROM_TARGET
+#define TO   SHEAF_TRANSFER_TO_TARGET
 
 /* clang-format off */
 const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
@@ -83,6 +84,44 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 		.opcode = SHEAF_SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL, .length = 6,
 		.usage = { SHEAF_SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL, 0, 0, 0, 0x01 },
 		.run = sheaf_lu_prevent_allow,
+	},
+	{
+		.name = "WRITE BUFFER", .opcode = SHEAF_SCSI_WRITE_BUFFER, .length = 10,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_BUFFER_LENGTH, 3 },
+		.usage = { SHEAF_SCSI_WRITE_BUFFER, SHEAF_BUFFER_MODE_MASK, 0xff, BE16, 0xff, BE16, 0xff },
+		.run = sheaf_lu_write_buffer,
+	},
+	{
+		.name = "READ BUFFER", .opcode = SHEAF_SCSI_READ_BUFFER, .length = 10,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_BUFFER_LENGTH, 3 },
+		.usage = { SHEAF_SCSI_READ_BUFFER, SHEAF_BUFFER_MODE_MASK, 0xff, BE16, 0xff, BE16, 0xff },
+		.run = sheaf_lu_read_buffer,
+	},
+	{
+		.name = "SEND DIAGNOSTIC", .opcode = SHEAF_SCSI_SEND_DIAGNOSTIC, .length = 6,
+		.flags = SHEAF_CDB_MEDIUM,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_DIAGNOSTIC_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_SEND_DIAGNOSTIC, 0xf7, 0, BE16 },
+		.run = sheaf_lu_send_diagnostic,
+	},
+	{
+		.name = "RECEIVE DIAGNOSTIC RESULTS", .opcode = SHEAF_SCSI_RECEIVE_DIAGNOSTIC_RESULTS,
+		.length = 6,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_DIAGNOSTIC_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_RECEIVE_DIAGNOSTIC_RESULTS, SHEAF_CDB_DIAGNOSTIC_PCV, 0xff, BE16 },
+		.run = sheaf_lu_receive_diagnostic,
+	},
+	{
+		.name = "LOG SENSE", .opcode = SHEAF_SCSI_LOG_SENSE, .length = 10,
+		.reserved = SHEAF_CDB_RESERVED_ALLOWED,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_10_ALLOCATION_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_LOG_SENSE, 0, BE16, 0, BE16, BE16 },
+		.run = sheaf_lu_log_sense,
 	},
 	{ .name = NULL },
 };

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "scsi/errno_sense.h"
 #include "scsi/lu_impl.h"
 
@@ -37,6 +38,7 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 	lu->maximum_unmap_blocks = SHEAF_LU_UNMAP_BYTES_MAX / block_size;
 	lu->maximum_write_same_blocks = SHEAF_LU_WRITE_SAME_BYTES_MAX / block_size;
 	lu->read_only = options->read_only || store->read_only;
+	lu->born_ns = sheaf_clock_ns();
 	memcpy(lu->serial, options->serial, serial_length);
 	if (options->written)
 		sheaf_lu_note_written(lu);
@@ -50,6 +52,7 @@ struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu)
 {
 	if (lu) {
 		sheaf_upkeep_deinit(&lu->unit.upkeep);
+		sheaf_buffers_deinit(&lu->buffers);
 		pthread_mutex_destroy(&lu->lock);
 	}
 	free(lu);
@@ -74,6 +77,7 @@ uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu)
 
 void sheaf_lu_reset(struct sheaf_lu *lu)
 {
+	sheaf_buffers_reset(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
 }
 

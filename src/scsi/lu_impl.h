@@ -15,9 +15,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "scsi/buffer.h"
 #include "scsi/cdb.h"
 #include "scsi/lu.h"
 #include "scsi/nexus.h"
+#include "scsi/self_test.h"
 #include "scsi/sense.h"
 #include "scsi/unit.h"
 
@@ -58,12 +60,15 @@ struct sheaf_lu {
 	uint32_t lun;
 	bool read_only;
 	char serial[SHEAF_LU_SERIAL_MAX + 1];
+	uint64_t born_ns; /* CLOCK_MONOTONIC */
 	_Atomic uint32_t conditions;
 	_Atomic uint64_t written, sampled, synced;
 
 	pthread_mutex_t lock;
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
 	struct sheaf_unit unit;
+	struct sheaf_buffers buffers;
+	struct sheaf_self_tests self_tests;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -156,5 +161,12 @@ void sheaf_lu_start_stop_unit(struct sheaf_lu_task *lt); /* unit.c */
 void sheaf_lu_prevent_allow(struct sheaf_lu_task *lt);
 void sheaf_lu_format_unit(struct sheaf_lu_task *lt); /* format.c */
 void sheaf_lu_sanitize(struct sheaf_lu_task *lt);    /* sanitize.c */
+void sheaf_lu_read_defect_data_10(struct sheaf_lu_task *lt); /* defects.c */
+void sheaf_lu_read_defect_data_12(struct sheaf_lu_task *lt);
+void sheaf_lu_read_buffer(struct sheaf_lu_task *lt); /* buffer.c */
+void sheaf_lu_write_buffer(struct sheaf_lu_task *lt);
+void sheaf_lu_send_diagnostic(struct sheaf_lu_task *lt); /* diagnostic.c */
+void sheaf_lu_receive_diagnostic(struct sheaf_lu_task *lt);
+void sheaf_lu_log_sense(struct sheaf_lu_task *lt); /* log_pages.c */
 
 #endif

@@ -9,7 +9,8 @@
 #include "scsi/cdb.h"
 
 /*
- * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; s its bits 2 and 0; b its bit 0; . reserved, or not
+ * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; s its bits 2 and 0; b its bit 0;
+ * d its bits 4..0; . reserved, or not
  * supported by this LU. byte_1: bits of byte 1 that may be set; for 48h, 9Eh and A3h the service action too.
  */
 /* clang-format off */
@@ -27,6 +28,8 @@ static const struct {
 	{ "INQUIRY", "12..uuCCCC..", 6, 0x01 },
 	{ "MODE SENSE (6)", "1a..uuuuCC..", 6, 0x08 },
 	{ "START STOP UNIT", "1b......ss..", 6, 0x01 },
+	{ "RECEIVE DIAGNOSTIC RESULTS", "1c..uuCCCC..", 6, 0x01 },
+	{ "SEND DIAGNOSTIC", "1d....CCCC..", 6, 0xf7 },
 	{ "PREVENT ALLOW MEDIUM REMOVAL", "1e......bb..", 6, 0 },
 	{ "READ CAPACITY (10)", "25..................", 10, 0 },
 	{ "READ (10)", "28..LLLLLLLL..CCCC..", 10, 0x1a },
@@ -35,11 +38,15 @@ static const struct {
 	{ "VERIFY (10)", "2f..LLLLLLLL..CCCC..", 10, 0x16 },
 	{ "PRE-FETCH (10)", "34..LLLLLLLL..CCCC..", 10, 0x02 },
 	{ "SYNCHRONIZE CACHE (10)", "35..LLLLLLLL..CCCC..", 10, 0x02 },
+	{ "READ DEFECT DATA (10)", "37..dd........CCCC..", 10, 0 },
+	{ "WRITE BUFFER", "3b..uuuuuuuuCCCCCC..", 10, 0x1f },
+	{ "READ BUFFER", "3c..uuuuuuuuCCCCCC..", 10, 0x1f },
 	{ "WRITE SAME (10)", "41..LLLLLLLL..CCCC..", 10, 0x08 },
 	{ "UNMAP", "42............CCCC..", 10, 0 },
 	{ "SANITIZE, OVERWRITE", "48............CCCC..", 10, 0xa1 },
 	{ "SANITIZE, BLOCK ERASE", "48............CCCC..", 10, 0xa2 },
 	{ "SANITIZE, EXIT FAILURE MODE", "48............CCCC..", 10, 0xbf },
+	{ "LOG SENSE", "4d..uuuu..uuuuCCCC..", 10, 0 },
 	{ "MODE SENSE (10)", "5a..uuuu......CCCC..", 10, 0x18 },
 	{ "READ (16)", "88..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
 	{ "WRITE (16)", "8a..LLLLLLLLLLLLLLLLCCCCCCCC....", 16, 0x1a },
@@ -57,6 +64,7 @@ static const struct {
 	{ "WRITE (12)", "aa..LLLLLLLLCCCCCCCC....", 12, 0x1a },
 	{ "WRITE AND VERIFY (12)", "ae..LLLLLLLLCCCCCCCC....", 12, 0x12 },
 	{ "VERIFY (12)", "af..LLLLLLLLCCCCCCCC....", 12, 0x16 },
+	{ "READ DEFECT DATA (12)", "b7..uuuuuuuuCCCCCCCC....", 12, 0x1f },
 };
 /* clang-format on */
 #define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
@@ -79,6 +87,8 @@ static bool may_be_set(char letter, int bit)
 		return bit == 7 || bit <= 2;
 	if (letter == 's')
 		return bit == 2 || bit == 0;
+	if (letter == 'd')
+		return bit <= 4;
 	if (letter == 'b')
 		return bit == 0;
 	return letter != '.';
@@ -100,7 +110,7 @@ static void make(unsigned i, uint8_t *cdb, uint64_t *lba, uint32_t *count)
 		if (rows[i].layout[2 * b] == 'C')
 			*count = *count << 8 | (cdb[b] = (uint8_t)c++);
 	}
-	if (rows[i].byte_1 == 0x1f) {
+	if (rows[i].byte_1 == 0x1f && rows[i].size == 6) {
 		cdb[1] = 0x1f;
 		*lba |= 0x1f0000;
 	}
