@@ -55,9 +55,16 @@ static bool in_background(const struct sheaf_lu_task *lt)
 	return code_of(lt) == SHEAF_SELF_TEST_BACKGROUND_SHORT;
 }
 
+/* Of the default one the status says all; the log page is of the others, SPC-4 section 5.14. */
+static bool is_logged(const struct sheaf_lu_task *lt)
+{
+	return code_of(lt) != 0;
+}
+
 static void passed(struct sheaf_lu_task *lt)
 {
-	note(lt, NULL);
+	if (is_logged(lt))
+		note(lt, NULL);
 	sheaf_lu_end_good(lt, 0);
 }
 
@@ -71,7 +78,8 @@ static void failed(struct sheaf_lu_task *lt, int result)
 		sense.information_valid = true;
 		sense.information = (lt->io.offset + lt->io.moved) / lt->lu->block_size;
 	}
-	note(lt, &sense);
+	if (is_logged(lt))
+		note(lt, &sense);
 	if (in_background(lt))
 		sheaf_lu_end_good(lt, 0);
 	else

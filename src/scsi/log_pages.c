@@ -2,9 +2,9 @@
 /*
  * log_pages.c - LOG SENSE (SPC-4) and its pages: a function each, which puts the page's parameters in ascending order
  *
- * What they tell lives as long as the LU does; nothing is saved, and nothing can be set, so thresholds and defaults of what are not
- * counters to begin with are not kept (PC other than 01b is refused). A page that is not here is one that this LU does not have:
- * there is no temperature of an image, and there are no errors that would be corrected.
+ * What they tell lives as long as the LU does: nothing is saved. Nothing can be set either, so there are no thresholds, and values
+ * other than the cumulative ones (PC 01b) are refused. A page that is not here is one that this LU does not have: an image has no
+ * temperature, and no errors that would be corrected.
  */
 #include <string.h>
 

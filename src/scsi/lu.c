@@ -43,6 +43,7 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 	if (options->written)
 		sheaf_lu_note_written(lu);
 	pthread_mutex_init(&lu->lock, NULL);
+	sheaf_unit_init(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_POWER_ON);
 	*ret_lu = lu;
 	return 0;

@@ -66,7 +66,7 @@ struct sheaf_lu {
 
 	pthread_mutex_t lock;
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
-	struct sheaf_unit unit;
+	struct sheaf_unit_status unit;
 	struct sheaf_buffers buffers;
 	struct sheaf_self_tests self_tests;
 };

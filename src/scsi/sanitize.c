@@ -64,19 +64,19 @@ static void overwrite(struct sheaf_lu_task *lt)
 static void exit_failure_mode(struct sheaf_lu_task *lt)
 {
 	struct sheaf_lu *lu = lt->lu;
-	bool restricted = false;
+	bool has_failed, unrestricted;
 
 	pthread_mutex_lock(&lu->lock);
-	if (lu->unit.state == SHEAF_UNIT_SANITIZE_FAILED) {
-		restricted = !lu->unit.unrestricted;
-		if (!restricted)
-			sheaf_unit_set(lu, SHEAF_UNIT_READY);
-	}
+	has_failed = lu->unit.state == SHEAF_UNIT_SANITIZE_FAILED;
+	unrestricted = lu->unit.unrestricted;
 	pthread_mutex_unlock(&lu->lock);
-	if (restricted)
-		sheaf_lu_end_bad_field(lt, SHEAF_CDB_SERVICE_ACTION, 4);
-	else
+	/* It is alone on the medium till it ends, so no other SANITIZE begins meanwhile. */
+	if (!has_failed)
 		sheaf_lu_end_good(lt, 0);
+	else if (unrestricted)
+		sheaf_upkeep_forgive(lt);
+	else
+		sheaf_lu_end_bad_field(lt, SHEAF_CDB_SERVICE_ACTION, 4);
 }
 
 /** SANITIZE, SBC-4. */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "base/log.h"
 #include "scsi/lu_impl.h"
 
 void sheaf_unit_set(struct sheaf_lu *lu, enum sheaf_unit_state state)
@@ -25,6 +26,23 @@ void sheaf_unit_set(struct sheaf_lu *lu, enum sheaf_unit_state state)
 	assert(allowed_from[state] & 1 << lu->unit.state);
 	lu->unit.state = state;
 	sheaf_lu_set_condition(lu, SHEAF_CONDITION_NOT_READY, state != SHEAF_UNIT_READY);
+}
+
+void sheaf_unit_init(struct sheaf_lu *lu)
+{
+	enum sheaf_store_mark mark = sheaf_store_get_mark(lu->store);
+
+	lu->unit.state = mark == SHEAF_MARK_NONE     ? SHEAF_UNIT_READY
+			 : mark == SHEAF_MARK_FORMAT ? SHEAF_UNIT_FORMAT_FAILED
+						     : SHEAF_UNIT_SANITIZE_FAILED;
+	lu->unit.unrestricted = mark == SHEAF_MARK_SANITIZE_UNRESTRICTED;
+	if (mark == SHEAF_MARK_NONE)
+		return;
+	sheaf_lu_set_condition(lu, SHEAF_CONDITION_NOT_READY, true);
+	sheaf_warning("%s: %s of it was cut off, so its blocks are not read or written until %s has ended well",
+		      lu->store->name, mark == SHEAF_MARK_FORMAT ? "FORMAT UNIT" : "SANITIZE",
+		      mark == SHEAF_MARK_FORMAT ? "another one (sg_format), or SANITIZE,"
+						: "another one (sg_sanitize)");
 }
 
 /* Lock held. */
@@ -65,6 +83,17 @@ static bool passes_sanitize(const struct sheaf_cdb_command *command)
 	       command->opcode == SHEAF_SCSI_MAINTENANCE_IN;
 }
 
+/*
+ * The size of an image is what it is, whatever became of its blocks: without it nobody could mount a unit whose formatting or sanitizing
+ * was cut off, to have that done again.
+ */
+static bool reads_capacity(const struct sheaf_cdb_command *command)
+{
+	return command->opcode == SHEAF_SCSI_READ_CAPACITY_10 ||
+	       (command->opcode == SHEAF_SCSI_SERVICE_ACTION_IN_16 &&
+		command->service_action == SHEAF_SCSI_SA_READ_CAPACITY_16);
+}
+
 /* Lock held. */
 static bool allows(const struct sheaf_lu *lu, const struct sheaf_cdb_command *command)
 {
@@ -75,13 +104,14 @@ static bool allows(const struct sheaf_lu *lu, const struct sheaf_cdb_command *co
 		/* SBC-4, FORMAT UNIT: INQUIRY, REPORT LUNS and REQUEST SENSE, which are those. */
 		return command->flags & SHEAF_CDB_PASSES_UA;
 	case SHEAF_UNIT_FORMAT_FAILED:
-		return !(command->flags & SHEAF_CDB_MEDIUM) ||
+		return !(command->flags & SHEAF_CDB_MEDIUM) || reads_capacity(command) ||
 		       command->opcode == SHEAF_SCSI_FORMAT_UNIT ||
 		       command->opcode == SHEAF_SCSI_SANITIZE;
 	case SHEAF_UNIT_SANITIZING:
 		return passes_sanitize(command);
 	case SHEAF_UNIT_SANITIZE_FAILED:
-		return passes_sanitize(command) || command->opcode == SHEAF_SCSI_SANITIZE;
+		return passes_sanitize(command) || reads_capacity(command) ||
+		       command->opcode == SHEAF_SCSI_SANITIZE;
 	default:
 		return true;
 	}

@@ -14,7 +14,7 @@
  *               +---------------> SANITIZING -----------> READY          SANITIZE, EXIT FAILURE MODE
  *                                      +-- failed --> SANITIZE_FAILED ----------------------------> READY
  *
- * sheaf_unit_set() is each arrow's. All but READY is SHEAF_CONDITION_NOT_READY in lu->conditions.
+ * sheaf_unit_set() is each arrow's, but for the beginning (sheaf_unit_init()): READY, or a failed state. All but READY is SHEAF_CONDITION_NOT_READY in lu->conditions.
  *
  *   1. A change of state is made under the LU's lock, by a command that is alone on the medium (SHEAF_CDB_EXCLUDES): what was in
  *      flight has ended; what waited behind it is looked at again (sheaf_lu_continue()).
@@ -45,13 +45,15 @@ enum sheaf_unit_state {
 };
 
 /** Guarded by the LU's lock, but for upkeep. */
-struct sheaf_unit {
+struct sheaf_unit_status {
 	enum sheaf_unit_state state;
 	bool unrestricted; /* AUSE of the last SANITIZE: EXIT FAILURE MODE leaves SANITIZE_FAILED */
 	uint32_t cycles;   /* times that it was stopped */
 	struct sheaf_upkeep upkeep;
 };
 
+/** The state that a new LU begins in: what its store's mark says was cut off has failed. */
+void sheaf_unit_init(struct sheaf_lu *lu);
 /** The one setter; asserts that the arrow is in the picture. Lock held. */
 void sheaf_unit_set(struct sheaf_lu *lu, enum sheaf_unit_state state);
 /**

@@ -2,7 +2,7 @@
 /*
  * upkeep.c - see upkeep.h
  *
- *	begin → step → piece_done → step … → flush, at the end of each pass → flushed → step or finish
+ *	begin → mark → step → piece_done → step … → flush, at the end of each pass → flushed → step, or mark → finish
  */
 #include "scsi/upkeep.h"
 
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "scsi/lu_impl.h"
 
 /* As much as one command may name (UNMAP, WRITE SAME), so that progress is seen and each ends soon. */
@@ -152,13 +153,69 @@ static void submit(struct sheaf_upkeep *upkeep, enum sheaf_store_op op, uint64_t
 	sheaf_store_submit(upkeep->lu->store, upkeep->loop, &upkeep->io);
 }
 
+static int set_mark_now(void *arg)
+{
+	struct sheaf_upkeep *upkeep = arg;
+
+	return upkeep->lu->store->ops->set_mark(upkeep->lu->store, upkeep->mark);
+}
+
+/* Then @then, on this loop, now or later. */
+static void set_mark(struct sheaf_upkeep *upkeep, enum sheaf_store_mark mark,
+		     void (*then)(struct sheaf_op *op, int result))
+{
+	upkeep->mark = mark;
+	upkeep->marking.done = then;
+	if (upkeep->lu->store->ops->set_mark)
+		sheaf_loop_call(upkeep->loop, &upkeep->marking, set_mark_now, upkeep);
+	else
+		then(&upkeep->marking, 0);
+}
+
+static struct sheaf_upkeep *upkeep_of_marking(struct sheaf_op *op)
+{
+	return (struct sheaf_upkeep *)((char *)op - offsetof(struct sheaf_upkeep, marking));
+}
+
+/* A mark that cannot be had is no reason not to do what was asked for. */
+static void marked(struct sheaf_op *op, int result)
+{
+	struct sheaf_upkeep *upkeep = upkeep_of_marking(op);
+
+	if (result < 0)
+		sheaf_warning("%s: that it is being formatted or sanitized cannot be kept with it (%s): "
+			      "if this is cut off, nobody will know",
+			      upkeep->lu->store->name, strerror(-result));
+	step(upkeep);
+}
+
+static void warn_of_mark_that_stays(const struct sheaf_upkeep *upkeep, int result)
+{
+	sheaf_warning("%s: the mark that it is being formatted or sanitized cannot be removed: %s",
+		      upkeep->lu->store->name, strerror(-result));
+}
+
+/* One that stays makes the next LU ask for the operation again: it is done all the same. */
+static void unmarked(struct sheaf_op *op, int result)
+{
+	struct sheaf_upkeep *upkeep = upkeep_of_marking(op);
+
+	if (result < 0)
+		warn_of_mark_that_stays(upkeep, result);
+	finish(upkeep, 0);
+}
+
 static void flushed(struct sheaf_store_io *io, int result)
 {
 	struct sheaf_upkeep *upkeep = upkeep_of(io);
 
 	look_at_waiter(upkeep);
-	if (result < 0 || ++upkeep->pass == upkeep->passes) {
-		finish(upkeep, result);
+	if (result < 0) {
+		finish(upkeep, result); /* and the mark stays */
+		return;
+	}
+	if (++upkeep->pass == upkeep->passes) {
+		set_mark(upkeep, SHEAF_MARK_NONE, unmarked);
 		return;
 	}
 	if (upkeep->invert)
@@ -213,6 +270,14 @@ static void step(struct sheaf_upkeep *upkeep)
 		       sheaf_min64(lu->blocks - upkeep->cursor, most / lu->block_size), piece_done);
 }
 
+/* Nobody changes the state but the operation's end. */
+static enum sheaf_store_mark mark_of(const struct sheaf_lu *lu)
+{
+	if (lu->unit.state == SHEAF_UNIT_FORMATTING)
+		return SHEAF_MARK_FORMAT;
+	return lu->unit.unrestricted ? SHEAF_MARK_SANITIZE_UNRESTRICTED : SHEAF_MARK_SANITIZE;
+}
+
 void sheaf_upkeep_begin(struct sheaf_lu_task *lt, bool immed, uint64_t bytes)
 {
 	struct sheaf_upkeep *upkeep = &lt->lu->unit.upkeep;
@@ -222,7 +287,31 @@ void sheaf_upkeep_begin(struct sheaf_lu_task *lt, bool immed, uint64_t bytes)
 	upkeep->waiter_bytes = bytes;
 	/* What waits behind it is told that the unit is not ready, rather than kept waiting until it is. */
 	sheaf_task_set_leave(lt);
-	step(upkeep);
+	set_mark(upkeep, mark_of(lt->lu), marked);
 	if (immed)
 		sheaf_lu_end_good(lt, bytes);
+}
+
+static void forgiven(struct sheaf_op *op, int result)
+{
+	struct sheaf_upkeep *upkeep = upkeep_of_marking(op);
+	struct sheaf_lu_task *waiter = upkeep->waiter;
+
+	upkeep->waiter = NULL;
+	if (result < 0)
+		warn_of_mark_that_stays(upkeep, result);
+	pthread_mutex_lock(&waiter->lu->lock);
+	sheaf_unit_set(waiter->lu, SHEAF_UNIT_READY);
+	pthread_mutex_unlock(&waiter->lu->lock);
+	sheaf_lu_end_good(waiter, 0);
+}
+
+void sheaf_upkeep_forgive(struct sheaf_lu_task *lt)
+{
+	struct sheaf_upkeep *upkeep = &lt->lu->unit.upkeep;
+
+	upkeep->lu = lt->lu;
+	upkeep->loop = lt->loop;
+	upkeep->waiter = lt;
+	set_mark(upkeep, SHEAF_MARK_NONE, forgiven);
 }

@@ -6,6 +6,9 @@
  *      IMMED, or because it was aborted. No task management stops it.
  *   2. While it runs, the unit is FORMATTING or SANITIZING (unit.h). That is over when the last access is, and what was written
  *      is durable.
+ *   3. If its loop ends before, the access in flight is dropped (sheaf/loop.h, rule 5) and the rest is not done. The mark that
+ *      the store keeps (enum sheaf_store_mark) from before the first access till after the last then says so to the next LU over
+ *      it, which begins as FORMAT_FAILED or SANITIZE_FAILED: what was cut off never looks like what was done.
  */
 #ifndef SHEAF_UPKEEP_H
 #define SHEAF_UPKEEP_H
@@ -35,6 +38,8 @@ struct sheaf_upkeep {
 	struct sheaf_lu_task *waiter; /* its command, if that did not ask for IMMED and was not aborted; NULL: nobody */
 	uint64_t waiter_bytes;
 	struct sheaf_store_io io;
+	struct sheaf_op marking; /* the store's mark is being set to mark */
+	enum sheaf_store_mark mark;
 	enum sheaf_store_op op; /* DISCARD, ZERO or WRITE: what is tried */
 	uint8_t *buffer;	/* of WRITE: the LU's, freed at the end or with it */
 	unsigned pass, passes;
@@ -54,6 +59,8 @@ int sheaf_upkeep_prepare(struct sheaf_lu *lu, const struct sheaf_upkeep_plan *pl
  * @bytes: that the command transferred.
  */
 void sheaf_upkeep_begin(struct sheaf_lu_task *lt, bool immed, uint64_t bytes);
+/** SANITIZE, EXIT FAILURE MODE, in SANITIZE_FAILED: the mark goes, the unit is READY, and @lt's command ends, GOOD. */
+void sheaf_upkeep_forgive(struct sheaf_lu_task *lt);
 /** 65536ths that are done, 65535 at most. Thread: any. */
 uint16_t sheaf_upkeep_progress(const struct sheaf_upkeep *upkeep);
 void sheaf_upkeep_deinit(struct sheaf_upkeep *upkeep);

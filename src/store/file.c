@@ -493,5 +493,7 @@ const struct sheaf_store_ops sheaf_file_store_ops = {
 	.name = "file",
 	.submit = submit,
 	.trim = trim,
+	.get_mark = sheaf_file_get_mark,
+	.set_mark = sheaf_file_set_mark,
 	.free = free_file,
 };

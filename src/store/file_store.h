@@ -35,4 +35,8 @@ struct sheaf_file_store {
 
 extern const struct sheaf_store_ops sheaf_file_store_ops;
 
+/* file_mark.c: the hooks of these names. */
+enum sheaf_store_mark sheaf_file_get_mark(const struct sheaf_store *store);
+int sheaf_file_set_mark(struct sheaf_store *store, enum sheaf_store_mark mark);
+
 #endif
