@@ -94,12 +94,23 @@ static bool reads_capacity(const struct sheaf_cdb_command *command)
 		command->service_action == SHEAF_SCSI_SA_READ_CAPACITY_16);
 }
 
+/*
+ * A SYNCHRONIZE CACHE that finds nothing to do needs no medium: who stopped the unit with a flush can close and unmount it. After
+ * NO_FLUSH it is NOT READY, as what was written last may be lost.
+ */
+static bool has_nothing_to_flush(const struct sheaf_lu *lu, const struct sheaf_cdb_command *command)
+{
+	return (command->opcode == SHEAF_SCSI_SYNCHRONIZE_CACHE_10 ||
+		command->opcode == SHEAF_SCSI_SYNCHRONIZE_CACHE_16) &&
+	       atomic_load(&lu->written) <= atomic_load(&lu->synced);
+}
+
 /* Lock held. */
 static bool allows(const struct sheaf_lu *lu, const struct sheaf_cdb_command *command)
 {
 	switch (lu->unit.state) {
 	case SHEAF_UNIT_STOPPED:
-		return !(command->flags & SHEAF_CDB_MEDIUM);
+		return !(command->flags & SHEAF_CDB_MEDIUM) || has_nothing_to_flush(lu, command);
 	case SHEAF_UNIT_FORMATTING:
 		/* SBC-4, FORMAT UNIT: INQUIRY, REPORT LUNS and REQUEST SENSE, which are those. */
 		return command->flags & SHEAF_CDB_PASSES_UA;

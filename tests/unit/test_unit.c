@@ -121,15 +121,17 @@ END_TEST
 START_TEST(stopping_flushes_but_with_no_flush)
 {
 	static const uint8_t write[10] = { 0x2a, 0, 0, 0, 0, 0, 0, 0, 1 };
-	static const uint8_t stop_only[6] = { 0x1b, 0, 0, 0, 0x04 };
+	static const uint8_t stop_only[6] = { 0x1b, 0, 0, 0, 0x04 }, synchronize[10] = { 0x35 };
 	uint8_t block[BLOCK] = { 0 };
 
 	run(&f, write, 10, TO, block, BLOCK);
 	ck_assert_uint_eq(run(&f, stop_only, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 0);
+	ck_assert_uint_eq(run(&f, synchronize, 10, NONE, NULL, 0), STOPPED);
 	run(&f, start, 6, NONE, NULL, 0);
 	ck_assert_uint_eq(run(&f, stop, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 1);
+	ck_assert_uint_eq(run(&f, synchronize, 10, NONE, NULL, 0), 0); /* there is nothing to do */
 	/* It is stopped already. */
 	ck_assert_uint_eq(run(&f, stop, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 1);
