@@ -358,7 +358,7 @@ static int attach_steps(struct attachment *a, const char *image, struct attach_a
 	if (asprintf(&disk, "%s/disk", a->folder) < 0)
 		return -ENOMEM;
 	/* An image that is not writable is served read-only; then so is the device. */
-	bool read_only = args->read_only || access(disk, W_OK) < 0;
+	bool read_only = args->read_only || !opens_for_writing(disk);
 
 	r = sheaf_loop_attach(disk, read_only, device_block_size(server_words), &a->device);
 	if (r < 0)

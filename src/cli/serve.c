@@ -186,7 +186,9 @@ static int first_read(struct serving *s)
 			return -ENOMEM;
 		CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-		if (fd >= 0 && pread(fd, block, sizeof(block), 0) != sizeof(block))
+		if (fd >= 0 && s->fuse.disks.files[i].unit.spoilt)
+			; /* said where it was found; what mends it needs the mount */
+		else if (fd >= 0 && pread(fd, block, sizeof(block), 0) != sizeof(block))
 			r = errno ? -errno : -EIO;
 		else if (fd < 0 && errno != EACCES) /* uid=, mode=: not ours to read */
 			r = -errno;

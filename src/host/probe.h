@@ -24,6 +24,7 @@ struct sheaf_unit {
 	uint32_t block_size;
 	uint32_t physical_block_bytes;
 	bool read_only;
+	bool spoilt; /* its blocks cannot be read until it is formatted or sanitized again, see scsi/unit.h */
 	bool provisioned; /* LBPME: UNMAP is worth sending */
 	uint64_t maximum_transfer_blocks;
 	uint64_t maximum_unmap_blocks;

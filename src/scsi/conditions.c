@@ -25,6 +25,18 @@ static bool check_reservation(struct sheaf_lu_task *lt)
 	return false;
 }
 
+static bool check_ready(struct sheaf_lu_task *lt)
+{
+	struct sheaf_sense sense;
+
+	if (!(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) &
+	      SHEAF_CONDITION_NOT_READY) ||
+	    !sheaf_unit_refuses(lt->lu, lt->command, &sense))
+		return true;
+	sheaf_lu_end_sense(lt, &sense);
+	return false;
+}
+
 /* SWP, SPC-4 section 7.5.8. */
 static bool check_protection(struct sheaf_lu_task *lt)
 {
@@ -39,7 +51,7 @@ static bool check_protection(struct sheaf_lu_task *lt)
 bool sheaf_lu_check_conditions_again(struct sheaf_lu_task *lt)
 {
 	/* Reservations: see reserve_out.c (3). */
-	if (!check_reservation(lt) || !check_protection(lt))
+	if (!check_reservation(lt) || !check_ready(lt) || !check_protection(lt))
 		return false;
 	sheaf_lu_heed_write_through(lt);
 	return true;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "scsi/errno_sense.h"
 #include "scsi/lu_impl.h"
 
@@ -41,11 +42,13 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 		(uint8_t)sheaf_min64(lu->maximum_transfer_blocks > 1 ? lu->maximum_transfer_blocks / 2 : 1,
 				     SHEAF_LU_COMPARE_AND_WRITE_BLOCKS_MAX);
 	lu->read_only = options->read_only || store->read_only;
+	lu->born_ns = sheaf_clock_ns();
 	memcpy(lu->serial, options->serial, serial_length);
 	if (options->written)
 		sheaf_lu_note_written(lu);
 	pthread_mutex_init(&lu->lock, NULL);
 	sheaf_lu_reset_modes(lu);
+	sheaf_unit_init(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_POWER_ON);
 	sheaf_reservations_init(lu);
 	*ret_lu = lu;
@@ -54,8 +57,11 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 
 struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu)
 {
-	if (lu)
+	if (lu) {
+		sheaf_upkeep_deinit(&lu->unit.upkeep);
+		sheaf_buffers_deinit(&lu->buffers);
 		pthread_mutex_destroy(&lu->lock);
+	}
 	free(lu);
 	return NULL;
 }
@@ -82,6 +88,7 @@ void sheaf_lu_reset(struct sheaf_lu *lu)
 	sheaf_lu_clear_aca(lu, SHEAF_INITIATOR_NONE);
 	sheaf_lu_reset_modes(lu);
 	sheaf_lu_forget_copies(lu);
+	sheaf_buffers_reset(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
 }
 

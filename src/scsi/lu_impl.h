@@ -17,13 +17,16 @@
 
 #include "scsi/aca.h"
 #include "scsi/background.h"
+#include "scsi/buffer.h"
 #include "scsi/cdb.h"
 #include "scsi/copy.h"
 #include "scsi/lu.h"
 #include "scsi/modes.h"
 #include "scsi/nexus.h"
 #include "scsi/reservation.h"
+#include "scsi/self_test.h"
 #include "scsi/sense.h"
+#include "scsi/unit.h"
 
 /**
  * SBC-4, Block Limits: what one command may name. A task of this size ends well within a deadline, and tools that test with
@@ -48,6 +51,7 @@
  */
 #define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
 #define SHEAF_CONDITION_RESERVED (1u << 16)
+#define SHEAF_CONDITION_NOT_READY	     (1u << 17) /* the unit is not READY, see unit.h */
 #define SHEAF_CONDITION_ACA	 (1u << 19)
 #define SHEAF_CONDITION_WRITE_PROTECTED	     (1u << 18)		 /* SWP */
 #define SHEAF_CONDITION_WRITE_THROUGH	     (1u << 20)		 /* WCE is 0: what a command writes is durable when it ends */
@@ -75,6 +79,7 @@ struct sheaf_lu {
 	uint32_t lun;
 	bool read_only;
 	char serial[SHEAF_LU_SERIAL_MAX + 1];
+	uint64_t born_ns; /* CLOCK_MONOTONIC */
 	_Atomic uint32_t conditions;
 	_Atomic uint64_t written, sampled, synced;
 
@@ -85,6 +90,9 @@ struct sheaf_lu {
 	struct sheaf_modes modes;
 	struct sheaf_background background;
 	struct sheaf_copies copies;
+	struct sheaf_unit_status unit;
+	struct sheaf_buffers buffers;
+	struct sheaf_self_tests self_tests;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -204,5 +212,16 @@ void sheaf_lu_orwrite(struct sheaf_lu_task *lt);
 void sheaf_lu_extended_copy(struct sheaf_lu_task *lt); /* copy.c */
 void sheaf_lu_copy_status(struct sheaf_lu_task *lt);   /* copy_results.c */
 void sheaf_lu_copy_operating_parameters(struct sheaf_lu_task *lt);
+void sheaf_lu_start_stop_unit(struct sheaf_lu_task *lt); /* unit.c */
+void sheaf_lu_prevent_allow(struct sheaf_lu_task *lt);
+void sheaf_lu_format_unit(struct sheaf_lu_task *lt); /* format.c */
+void sheaf_lu_sanitize(struct sheaf_lu_task *lt);    /* sanitize.c */
+void sheaf_lu_read_defect_data_10(struct sheaf_lu_task *lt); /* defects.c */
+void sheaf_lu_read_defect_data_12(struct sheaf_lu_task *lt);
+void sheaf_lu_read_buffer(struct sheaf_lu_task *lt); /* buffer.c */
+void sheaf_lu_write_buffer(struct sheaf_lu_task *lt);
+void sheaf_lu_send_diagnostic(struct sheaf_lu_task *lt); /* diagnostic.c */
+void sheaf_lu_receive_diagnostic(struct sheaf_lu_task *lt);
+void sheaf_lu_log_sense(struct sheaf_lu_task *lt); /* log_pages.c */
 
 #endif

@@ -19,6 +19,14 @@
 
 #include "loop/loop.h"
 
+/** What was begun on all of an image and not finished: kept with it, for who serves it next. */
+enum sheaf_store_mark {
+	SHEAF_MARK_NONE,
+	SHEAF_MARK_FORMAT,
+	SHEAF_MARK_SANITIZE,
+	SHEAF_MARK_SANITIZE_UNRESTRICTED, /* SBC-4: AUSE */
+};
+
 struct sheaf_store_ops {
 	const char *name;
 	void (*submit)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
@@ -33,6 +41,9 @@ struct sheaf_store_ops {
 	 */
 	void (*keep)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
 	int (*kept)(struct sheaf_store *store, void *data, size_t room);
+	/* Both or none: a mark that outlives the process. set_mark() may block; it is durable when that is 0. Thread: any. */
+	enum sheaf_store_mark (*get_mark)(const struct sheaf_store *store);
+	int (*set_mark)(struct sheaf_store *store, enum sheaf_store_mark mark);
 	struct sheaf_store *(*free)(struct sheaf_store *store);
 };
 
@@ -133,6 +144,12 @@ static inline void sheaf_store_trim(struct sheaf_store *store)
 {
 	if (store->ops->trim)
 		store->ops->trim(store);
+}
+
+/** The mark that the image has; NONE of a store that keeps none. */
+static inline enum sheaf_store_mark sheaf_store_get_mark(const struct sheaf_store *store)
+{
+	return store->ops->get_mark ? store->ops->get_mark(store) : SHEAF_MARK_NONE;
 }
 
 /** Free a store with no io in flight; NULL is allowed. Returns NULL. */

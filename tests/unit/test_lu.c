@@ -752,7 +752,7 @@ START_TEST(supported_opcodes_are_the_rows_of_the_table)
 	while (sheaf_cdb_row(n)) {
 		const struct sheaf_cdb_command *command = sheaf_cdb_row(n);
 		const uint8_t *d = f.data + 4 + size * n++;
-		bool service = command->opcode == 0x83 || command->opcode == 0x84 ||
+		bool service = command->opcode == 0x48 || command->opcode == 0x83 || command->opcode == 0x84 ||
 			       command->opcode == 0x9e || command->opcode == 0xa3 ||
 			       command->opcode == 0x5e || command->opcode == 0x5f;
 
