@@ -47,6 +47,9 @@
 
 #define SHEAF_SLOT_ON_THE_WAY UINT16_MAX
 
+/** A day: no task has a longer deadline, whoever asks for it. */
+#define SHEAF_TASK_TIMEOUT_MAX_MS 86400000u
+
 /** Violations are counted within so long for sheaf_host_options.violations_max. */
 #define SHEAF_VIOLATION_WINDOW_MS 10000u
 
@@ -134,6 +137,7 @@ struct sheaf_slot_state {
 	bool put;      /* the client is done with it */
 	uint32_t generation;
 	_Atomic uint32_t worker; /* whose lane it went to */
+	uint32_t extra_ms;	 /* that its task may take beyond the queue's timeout */
 	_Atomic uint64_t identifier;
 	uint64_t requested; /* bytes */
 	_Atomic uint64_t deadline_ns; /* since it was handed over; 0: none. Then of the next step */
@@ -237,6 +241,8 @@ struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot)
 uint8_t *sheaf_queue_buffer(struct sheaf_queue *queue, uint16_t slot);
 /** Start the task in @slot: it goes with this turn's bundle, and ended() comes once. */
 void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot);
+/** The same, for a task that may take @timeout_ms, up to SHEAF_TASK_TIMEOUT_MAX_MS, where that is more than the queue's timeout. */
+void sheaf_queue_start_within(struct sheaf_queue *queue, uint16_t slot, uint32_t timeout_ms);
 /** Start the task in @slot once more; its command slot still holds it. HOST state. */
 void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot);
 /** Hand over what gathered. True if there was something. The loop's hook calls it at the end of a turn. */

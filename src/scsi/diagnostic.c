@@ -31,7 +31,8 @@ static void note(struct sheaf_lu_task *lt, const struct sheaf_sense *sense)
 	struct sheaf_self_tests *tests = &lu->self_tests;
 	struct sheaf_self_test test = {
 		.code = code_of(lt),
-		.hours = (uint16_t)sheaf_min64((sheaf_clock_ns() - lu->born_ns) / NS_AN_HOUR, UINT16_MAX),
+		.hours = (uint16_t)sheaf_min64((sheaf_clock_ns() - lu->born_ns) / NS_AN_HOUR,
+					       UINT16_MAX),
 		.lba = UINT64_MAX,
 	};
 
@@ -103,8 +104,8 @@ static void step_done(struct sheaf_store_io *io, int result)
 /* What is read of a step: a piece at its place, as far as there are blocks. */
 static void read_at(struct sheaf_lu_task *lt, uint64_t lba)
 {
-	uint64_t blocks = sheaf_min64(lt->lu->blocks - lba,
-				      SHEAF_LU_PATTERN_BYTES / lt->lu->block_size);
+	uint64_t blocks =
+		sheaf_min64(lt->lu->blocks - lba, SHEAF_LU_PATTERN_BYTES / lt->lu->block_size);
 
 	sheaf_lu_submit(lt, SHEAF_STORE_READ, lba, blocks, lt->pattern, step_done);
 }

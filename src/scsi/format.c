@@ -104,8 +104,8 @@ void sheaf_lu_format_unit(struct sheaf_lu_task *lt)
 		if (!check_pattern(lt, &p))
 			return;
 		/* SI: really written, wherever the blocks may be. */
-		plan.clear = p.pattern_bytes == 0 &&
-			     !(p.pattern_header[0] & SHEAF_FORMAT_PATTERN_SI);
+		plan.clear =
+			p.pattern_bytes == 0 && !(p.pattern_header[0] & SHEAF_FORMAT_PATTERN_SI);
 		if (p.pattern_bytes) {
 			plan.pattern = lt->data + p.bytes - p.pattern_bytes;
 			plan.pattern_bytes = p.pattern_bytes;

@@ -39,7 +39,8 @@ void sheaf_unit_init(struct sheaf_lu *lu)
 	if (mark == SHEAF_MARK_NONE)
 		return;
 	sheaf_lu_set_condition(lu, SHEAF_CONDITION_NOT_READY, true);
-	sheaf_warning("%s: %s of it was cut off, so its blocks are not read or written until %s has ended well",
+	sheaf_warning("%s: %s of it was cut off, so its blocks are not read or written until %s "
+		      "has ended well",
 		      lu->store->name, mark == SHEAF_MARK_FORMAT ? "FORMAT UNIT" : "SANITIZE",
 		      mark == SHEAF_MARK_FORMAT ? "another one (sg_format), or SANITIZE,"
 						: "another one (sg_sanitize)");
@@ -54,11 +55,16 @@ static void describe(struct sheaf_lu *lu, struct sheaf_sense *sense)
 		bool progress;
 	} of[] = {
 		[SHEAF_UNIT_READY] = { SHEAF_KEY_NO_SENSE, SHEAF_ASC_NONE, false },
-		[SHEAF_UNIT_STOPPED] = { SHEAF_KEY_NOT_READY, SHEAF_ASC_INITIALIZING_COMMAND_REQUIRED, false },
-		[SHEAF_UNIT_FORMATTING] = { SHEAF_KEY_NOT_READY, SHEAF_ASC_FORMAT_IN_PROGRESS, true },
-		[SHEAF_UNIT_FORMAT_FAILED] = { SHEAF_KEY_MEDIUM_ERROR, SHEAF_ASC_MEDIUM_FORMAT_CORRUPTED, false },
-		[SHEAF_UNIT_SANITIZING] = { SHEAF_KEY_NOT_READY, SHEAF_ASC_SANITIZE_IN_PROGRESS, true },
-		[SHEAF_UNIT_SANITIZE_FAILED] = { SHEAF_KEY_MEDIUM_ERROR, SHEAF_ASC_SANITIZE_FAILED, false },
+		[SHEAF_UNIT_STOPPED] = { SHEAF_KEY_NOT_READY,
+					 SHEAF_ASC_INITIALIZING_COMMAND_REQUIRED, false },
+		[SHEAF_UNIT_FORMATTING] = { SHEAF_KEY_NOT_READY, SHEAF_ASC_FORMAT_IN_PROGRESS,
+					    true },
+		[SHEAF_UNIT_FORMAT_FAILED] = { SHEAF_KEY_MEDIUM_ERROR,
+					       SHEAF_ASC_MEDIUM_FORMAT_CORRUPTED, false },
+		[SHEAF_UNIT_SANITIZING] = { SHEAF_KEY_NOT_READY, SHEAF_ASC_SANITIZE_IN_PROGRESS,
+					    true },
+		[SHEAF_UNIT_SANITIZE_FAILED] = { SHEAF_KEY_MEDIUM_ERROR, SHEAF_ASC_SANITIZE_FAILED,
+						 false },
 	};
 
 	*sense = (struct sheaf_sense){
@@ -174,7 +180,8 @@ static void turn(struct sheaf_lu_task *lt, enum sheaf_unit_state state)
 
 	pthread_mutex_lock(&lu->lock);
 	/* One whose contents are spoilt stays that. */
-	if (lu->unit.state == (state == SHEAF_UNIT_STOPPED ? SHEAF_UNIT_READY : SHEAF_UNIT_STOPPED)) {
+	if (lu->unit.state ==
+	    (state == SHEAF_UNIT_STOPPED ? SHEAF_UNIT_READY : SHEAF_UNIT_STOPPED)) {
 		sheaf_unit_set(lu, state);
 		lu->unit.cycles += state == SHEAF_UNIT_STOPPED;
 	}

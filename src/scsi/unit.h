@@ -39,7 +39,7 @@ enum sheaf_unit_state {
 	SHEAF_UNIT_READY,
 	SHEAF_UNIT_STOPPED,
 	SHEAF_UNIT_FORMATTING,
-	SHEAF_UNIT_FORMAT_FAILED,   /* contents are not what they were, nor what they should be */
+	SHEAF_UNIT_FORMAT_FAILED, /* contents are not what they were, nor what they should be */
 	SHEAF_UNIT_SANITIZING,
 	SHEAF_UNIT_SANITIZE_FAILED, /* something of what was to go may still be there */
 };

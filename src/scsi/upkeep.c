@@ -79,7 +79,8 @@ int sheaf_upkeep_prepare(struct sheaf_lu *lu, const struct sheaf_upkeep_plan *pl
 		invert_buffer(upkeep);
 	upkeep->cursor = 0;
 	atomic_store_explicit(&upkeep->done_blocks, 0, memory_order_relaxed);
-	atomic_store_explicit(&upkeep->total_blocks, lu->blocks * plan->passes, memory_order_relaxed);
+	atomic_store_explicit(&upkeep->total_blocks, lu->blocks * plan->passes,
+			      memory_order_relaxed);
 	return 0;
 }
 
@@ -183,9 +184,10 @@ static void marked(struct sheaf_op *op, int result)
 	struct sheaf_upkeep *upkeep = upkeep_of_marking(op);
 
 	if (result < 0)
-		sheaf_warning("%s: that it is being formatted or sanitized cannot be kept with it (%s): "
-			      "if this is cut off, nobody will know",
-			      upkeep->lu->store->name, strerror(-result));
+		sheaf_warning(
+			"%s: that it is being formatted or sanitized cannot be kept with it (%s): "
+			"if this is cut off, nobody will know",
+			upkeep->lu->store->name, strerror(-result));
 	step(upkeep);
 }
 

@@ -24,18 +24,19 @@ struct sheaf_lu_task;
 
 /** What is to become of the blocks. */
 struct sheaf_upkeep_plan {
-	bool clear;	    /* they read as zeros, by DISCARD or ZERO where the store can; else they are written */
+	bool clear; /* they read as zeros, by DISCARD or ZERO where the store can; else they are written */
 	const uint8_t *pattern; /* written: repeated to fill each block; NULL: zeros */
 	uint32_t pattern_bytes; /* 1 to a block */
-	unsigned passes;    /* 1 at least; each is made durable before the next */
-	bool invert;	    /* the last but one, and each second before it, writes the inverse */
+	unsigned passes;	/* 1 at least; each is made durable before the next */
+	bool invert; /* the last but one, and each second before it, writes the inverse */
 };
 
 /** Fields without a word: the loop's that it runs on. */
 struct sheaf_upkeep {
 	struct sheaf_lu *lu;
 	struct sheaf_loop *loop;
-	struct sheaf_lu_task *waiter; /* its command, if that did not ask for IMMED and was not aborted; NULL: nobody */
+	struct sheaf_lu_task *
+		waiter; /* its command, if that did not ask for IMMED and was not aborted; NULL: nobody */
 	uint64_t waiter_bytes;
 	struct sheaf_store_io io;
 	struct sheaf_op marking; /* the store's mark is being set to mark */
@@ -44,7 +45,7 @@ struct sheaf_upkeep {
 	uint8_t *buffer;	/* of WRITE: the LU's, freed at the end or with it */
 	unsigned pass, passes;
 	bool invert;
-	uint64_t cursor; /* in blocks */
+	uint64_t cursor;			    /* in blocks */
 	_Atomic uint64_t done_blocks, total_blocks; /* W: its loop; R: any, relaxed */
 };
 

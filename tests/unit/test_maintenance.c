@@ -88,7 +88,8 @@ END_TEST
 
 START_TEST(the_data_buffer_is_one_for_all)
 {
-	static const uint8_t descriptor[10] = { 0x3c, 0x03, [8] = 4 }, none[10] = { 0x3c, 0x03, 7, [8] = 4 };
+	static const uint8_t descriptor[10] = { 0x3c, 0x03, [8] = 4 },
+			     none[10] = { 0x3c, 0x03, 7, [8] = 4 };
 	static const uint8_t is[4] = { 0, 1, 0, 0 }, is_none[4] = { 0 };
 	static const uint8_t write[10] = { 0x3b, 0x02, 0, 0, 0, 2, 0, 0, 3 };
 	static const uint8_t read[10] = { 0x3c, 0x02, [8] = 8 };
@@ -112,7 +113,8 @@ START_TEST(each_initiator_has_an_echo_buffer_until_a_reset)
 {
 	static const uint8_t descriptor[10] = { 0x3c, 0x0b, [8] = 4 };
 	static const uint8_t is[4] = { 1, 0, 0x10, 0 };
-	static const uint8_t write[10] = { 0x3b, 0x0a, [8] = 3 }, read[10] = { 0x3c, 0x0a, [8] = 16 };
+	static const uint8_t write[10] = { 0x3b, 0x0a, [8] = 3 },
+			     read[10] = { 0x3c, 0x0a, [8] = 16 };
 
 	ck_assert_uint_eq(in(&f, descriptor, 10, 4), 0);
 	answered(&f, is, 4);
@@ -267,7 +269,8 @@ START_TEST(log_pages_are_listed)
 	static const uint8_t list[10] = { 0x4d, 0, 0x40, [8] = 64 };
 	static const uint8_t with_subpages[10] = { 0x4d, 0, 0x40, 0xff, [8] = 64 };
 	static const uint8_t is[8] = { 0, 0, 0, 4, 0x00, 0x0e, 0x10, 0x2f };
-	static const uint8_t is_with[14] = { 0x40, 0xff, 0, 10, 0, 0, 0, 0xff, 0x0e, 0, 0x10, 0, 0x2f, 0 };
+	static const uint8_t is_with[14] = { 0x40, 0xff, 0, 10,	  0, 0,	   0,
+					     0xff, 0x0e, 0, 0x10, 0, 0x2f, 0 };
 
 	ck_assert_uint_eq(in(&f, list, 10, 64), 0);
 	answered(&f, is, 8);
@@ -280,8 +283,8 @@ START_TEST(log_pages_have_their_parameters)
 {
 	static const uint8_t cycles[10] = { 0x4d, 0, 0x4e, [8] = 64 };
 	static const uint8_t exceptions[10] = { 0x4d, 0, 0x6f, [8] = 64 };
-	static const uint8_t are[20] = { 0x0e, 0, 0, 16, 0, 3, 0x23, 4, 0xff, 0xff, 0xff, 0xff,
-					 0,    4, 0x23, 4, 0, 0, 0, 1 };
+	static const uint8_t are[20] = { 0x0e, 0,    0, 16, 0,	  3, 0x23, 4, 0xff, 0xff,
+					 0xff, 0xff, 0, 4,  0x23, 4, 0,	   0, 0,    1 };
 	static const uint8_t none[12] = { 0x2f, 0, 0, 8, 0, 0, 0x23, 4, 0, 0, 0xff, 0xff };
 	static const uint8_t stop[6] = { 0x1b };
 
@@ -318,14 +321,14 @@ START_TEST(log_pages_and_values_that_there_are_not_are_refused)
 		uint16_t byte;
 		int8_t bit;
 	} rows[] = {
-		{ { 0x4d, 0, 0x4d, [8] = 64 }, 2, 5 },	     /* temperature */
+		{ { 0x4d, 0, 0x4d, [8] = 64 }, 2, 5 }, /* temperature */
 		{ { 0x4d, 0, 0x7f, 0xff, [8] = 64 }, 2, 5 },
 		{ { 0x4d, 0, 0x4e, 0x01, [8] = 64 }, 3, 7 },
 		{ { 0x4d, 0, 0x40, 0x01, [8] = 64 }, 3, 7 },
-		{ { 0x4d, 0, 0x0e, [8] = 64 }, 2, 7 },	     /* thresholds */
-		{ { 0x4d, 0, 0xce, [8] = 64 }, 2, 7 },	     /* defaults */
-		{ { 0x4d, 0x01, 0x4e, [8] = 64 }, 1, 0 },    /* SP */
-		{ { 0x4d, 0x02, 0x4e, [8] = 64 }, 1, 1 },    /* PPC, obsolete */
+		{ { 0x4d, 0, 0x0e, [8] = 64 }, 2, 7 },	  /* thresholds */
+		{ { 0x4d, 0, 0xce, [8] = 64 }, 2, 7 },	  /* defaults */
+		{ { 0x4d, 0x01, 0x4e, [8] = 64 }, 1, 0 }, /* SP */
+		{ { 0x4d, 0x02, 0x4e, [8] = 64 }, 1, 1 }, /* PPC, obsolete */
 	};
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -178,6 +178,7 @@ END_TEST
 
 START_TEST(what_a_fixed_medium_without_power_conditions_has_not_is_refused)
 {
+	/* clang-format off */
 	static const struct {
 		uint8_t cdb[6];
 		int byte, bit;
@@ -186,6 +187,7 @@ START_TEST(what_a_fixed_medium_without_power_conditions_has_not_is_refused)
 		{ { 0x1b, 0, 0, 0, 0x10 }, 4, 4 }, { { 0x1b, 0, 0, 0, 0xf0 }, 4, 7 },
 		{ { 0x1b, 0, 0, 1, 0x01 }, 3, 0 }, { { 0x1e, 0, 0, 0, 0x02 }, 4, 1 },
 	};
+	/* clang-format on */
 	struct sheaf_sense sense = { 0 };
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -308,6 +310,7 @@ END_TEST
 
 START_TEST(parameter_lists_are_checked_before_anything_is_done)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name;
 		uint8_t cdb[6];
@@ -337,6 +340,7 @@ START_TEST(parameter_lists_are_checked_before_anything_is_done)
 		{ "pattern, longer than a block", { 0x04, 0x10 }, { 0, 0x88, 0, 0, 0, 1, 2, 1 }, 16, ILLEGAL_PARAMETER, 6 },
 		{ "pattern that is not there", { 0x04, 0x10 }, { 0, 0x88, 0, 0, 0, 1, 0, 9 }, 16, SHORT_OUT, -1 },
 	};
+	/* clang-format on */
 	struct sheaf_sense sense = { 0 };
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -457,6 +461,7 @@ END_TEST
 
 START_TEST(sanitize_checks_its_fields)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name;
 		uint8_t cdb[10];
@@ -478,6 +483,7 @@ START_TEST(sanitize_checks_its_fields)
 		{ "overwrite, more than a block", { 0x48, 0x01, [8] = 5 }, { 1, 0, 2, 1 }, 5, ILLEGAL_PARAMETER, 2 },
 		{ "overwrite, pattern cut", { 0x48, 0x01, [8] = 5 }, { 1, 0, 0, 2 }, 5, LIST_LENGTH, -1 },
 	};
+	/* clang-format on */
 	struct sheaf_sense sense = { 0 };
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
