@@ -21,6 +21,7 @@ enum {
 #define CDB_NDOB 0x01
 #define UNMAP_LIST_BYTES 24
 #define LBA_STATUS_BYTES (8 + 16)
+#define INITIATOR_CALLERS 1
 
 /* A disk whose VPD page names no limit takes what a slot holds. */
 uint64_t sheaf_task_longest(const struct sheaf_request *request)
@@ -135,6 +136,23 @@ void sheaf_task_lba_status(struct sheaf_request *request, uint64_t offset, sheaf
 	sheaf_put_be64(cdb + 2, offset / request->file->unit.block_size);
 	sheaf_put_be32(cdb + 10, LBA_STATUS_BYTES);
 	start(request, 0, next);
+}
+
+void sheaf_task_pass_on(struct sheaf_request *request, const struct sheaf_passed_on *command,
+			sheaf_step *next)
+{
+	struct sheaf_task *task = new_task(request, command->cdb[0], command->cdb_length,
+					   command->direction, command->bytes);
+
+	memcpy(task->command_descriptor_block, command->cdb, sizeof(task->command_descriptor_block));
+	task->buffer_iovm_addr += command->at;
+	task->task_attribute = command->attribute;
+	task->initiator_index = INITIATOR_CALLERS;
+	if (command->timeout_ms && (!task->timeout_in_milli_sec ||
+				    command->timeout_ms < task->timeout_in_milli_sec))
+		task->timeout_in_milli_sec = command->timeout_ms;
+	request->passed_on = true;
+	start(request, command->bytes, next);
 }
 
 bool sheaf_lba_extent(struct sheaf_request *request, const struct sheaf_result *result,
