@@ -153,6 +153,11 @@ static void offer_operands(const struct sheaf_command_line *line, unsigned at, c
 		return;
 	if (at < line->operands_min)
 		name = line->operand_names[at];
+	if (line->second_operands && at > 0) {
+		for (const struct sheaf_word *w = line->second_operands; at == 1 && w->name; w++)
+			sheaf_complete_offer(begun, w->name, w->help);
+		return;
+	}
 	/* A directory that is to become a mountpoint stands behind the image. */
 	if (at == 0 && name && strcmp(name, "DIR") == 0)
 		offer_mounts(begun);

@@ -205,6 +205,41 @@ static int parse_number(const char *text, int base, int64_t min, int64_t max, in
 	return 0;
 }
 
+static int parse_hex(const char *text, int64_t min, int64_t max, int *ret)
+{
+	char *end;
+
+	if (!isxdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	long long n = strtoll(text, &end, 16);
+
+	if (*end)
+		return -EINVAL;
+	if (errno || n < min || n > max)
+		return -ERANGE;
+	*ret = (int)n;
+	return 0;
+}
+
+static int parse_long_number(const char *text, uint64_t *ret)
+{
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	unsigned long long n = strtoull(text, &end, hex ? 16 : 10);
+
+	if (*end || (hex && !text[2]))
+		return -EINVAL;
+	if (errno)
+		return -ERANGE;
+	*ret = n;
+	return 0;
+}
+
 static int parse_duration(const char *text, int64_t min, int64_t max, int *ret)
 {
 	static const struct {
@@ -288,6 +323,10 @@ static int set_value(const struct sheaf_option *o, const char *value, void *fiel
 		return set_number(o, value, field);
 	case SHEAF_OPTION_MODE:
 		return parse_number(value, 8, 0, 0777, field);
+	case SHEAF_OPTION_HEX:
+		return parse_hex(value, o->min, o->max, field);
+	case SHEAF_OPTION_LONG:
+		return parse_long_number(value, field);
 	case SHEAF_OPTION_DURATION:
 		return parse_duration(value, o->min, o->max, field);
 	case SHEAF_OPTION_COUNT:
@@ -299,7 +338,10 @@ static int set_value(const struct sheaf_option *o, const char *value, void *fiel
 
 static void report_range(const struct sheaf_option *o, const char *typed, const char *value)
 {
-	if (o->max > o->min)
+	if (o->kind == SHEAF_OPTION_HEX)
+		sheaf_error("%s: %s is out of range; from %" PRIx64 "h to %" PRIx64 "h", typed,
+			    value, o->min, o->max);
+	else if (o->max > o->min)
 		sheaf_error("%s: %s is out of range; from %" PRId64 " to %" PRId64 "%s", typed,
 			    value, o->min, o->max, o->kind == SHEAF_OPTION_DURATION ? " ms" : "");
 	else
@@ -315,6 +357,8 @@ static void report_value(const struct sheaf_option *o, const char *typed, const 
 		[SHEAF_OPTION_SIZE] = "no size; write bytes, or 4K, 512M, 10G, 2T",
 		[SHEAF_OPTION_NUMBER] = "not a number",
 		[SHEAF_OPTION_MODE] = "no mode; write it in octal, as 0640",
+		[SHEAF_OPTION_HEX] = "no hexadecimal number",
+		[SHEAF_OPTION_LONG] = "not a number",
 		[SHEAF_OPTION_DURATION] = "no time; write seconds, or 500ms, 30s, 2m",
 	};
 	char choices[256];

@@ -20,6 +20,8 @@ enum sheaf_option_kind {
 	SHEAF_OPTION_SIZE,     /* uint64_t bytes; 10G, 512, 4KiB */
 	SHEAF_OPTION_NUMBER,   /* int in min..max, or the name of a choice */
 	SHEAF_OPTION_MODE,     /* int, octal, 0..0777 */
+	SHEAF_OPTION_HEX,      /* int in min..max, hexadecimal: b0, 0xb0 */
+	SHEAF_OPTION_LONG,     /* uint64_t; decimal, or 0x and hexadecimal */
 	SHEAF_OPTION_DURATION, /* int, ms; 30, 30s, 500ms, 2m */
 	SHEAF_OPTION_COUNT,    /* int, one more each time */
 };
@@ -47,6 +49,10 @@ struct sheaf_command_line {
 	const struct sheaf_option *options;
 	unsigned operands_min, operands_max;
 	const char *const *operand_names; /* operands_min of them: what is missing */
+	/* What the second operand may be, for completion; the last row has no name. Or NULL. */
+	const struct sheaf_word {
+		const char *name, *help;
+	} *second_operands;
 	bool mount_options;		  /* take mount(8)'s own words in -o */
 	size_t fuse_options_offset;	  /* char *: the words that libfuse is to get */
 	/* -o words that no row has go here instead (char *); used with mount_options false. */

@@ -163,7 +163,8 @@ static int make_files(struct serving *s)
 	if (r < 0)
 		return r;
 	s->fuse.callers = sheaf_callers_new();
-	if (!s->fuse.callers)
+	s->fuse.helpers = sheaf_callers_new();
+	if (!s->fuse.callers || !s->fuse.helpers)
 		return -ENOMEM;
 	disks->uid = o->uid < 0 ? getuid() : (uid_t)o->uid;
 	disks->gid = o->gid < 0 ? getgid() : (gid_t)o->gid;
@@ -458,6 +459,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 		sync_result = sheaf_engine_finish(&s->engine);
 		r = r < 0 ? r : sync_result;
 		s->fuse.callers = sheaf_callers_free(s->fuse.callers);
+		s->fuse.helpers = sheaf_callers_free(s->fuse.helpers);
 		sheaf_session_destroy(&s->fuse);
 		free(s->fuse.requests);
 		sheaf_disks_deinit(&s->fuse.disks);

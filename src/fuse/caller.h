@@ -63,7 +63,8 @@ struct sheaf_caller {
 	struct fuse_session
 		*stale_session; /* the page cache of stale_node is out of date; NULL: it is not */
 	uint64_t stale_node;
-	struct sheaf_host *host; /* of SG_SCSI_RESET */
+	struct sheaf_host *host; /* of task management */
+	int function;		 /* enum sheaf_task_management */
 	uint64_t target_id, lun;
 };
 

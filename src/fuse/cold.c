@@ -204,8 +204,9 @@ static void open_node(fuse_req_t req)
 {
 	struct sheaf_node_handle *handle = sheaf_node_open();
 
+	/* In parallel, or a command that takes long would hold the reset that is to end it. */
 	if (handle)
-		reply_open(req, (uintptr_t)handle, FOPEN_DIRECT_IO);
+		reply_open(req, (uintptr_t)handle, FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES);
 	else
 		fuse_reply_err(req, ENOMEM);
 }
@@ -306,7 +307,7 @@ static void cold_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 	else if (sheaf_control_find(ino) && snapshot)
 		snapshot_put(snapshot);
 	else if (sheaf_disks_find_sg(&fuse_of(req)->disks, ino))
-		free((struct sheaf_node_handle *)(uintptr_t)fi->fh);
+		sheaf_node_close(fuse_of(req), (struct sheaf_node_handle *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
 }
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "fuse/scsi_message.h"
+
 /* Loop devices take their discard granularity from st_blksize and f_bsize. */
 #define PREFERRED_BLOCK 4096
 
@@ -151,6 +153,8 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 	} else if (sg) {
 		/* Commands can do all that a disk can, so they are the owner's, whatever the disks' mode is. */
 		ret->st_mode = S_IFREG | 0600;
+		/* Writes past the end of a file run one after another. */
+		ret->st_size = SHEAF_SCSI_MESSAGE_MAX;
 		ret->st_atim = ret->st_mtim = ret->st_ctim = disks->ctime[sg - disks->files];
 	} else {
 		/* Who may look at the disks may look at the directories. */

@@ -37,6 +37,7 @@
 #include "fuse/caller.h"
 #include "fuse/finish.h"
 #include "fuse/fuse.h"
+#include "fuse/message.h"
 #include "fuse/task.h"
 
 #define STALLED_NS    UINT64_C(10000000000)
@@ -59,11 +60,17 @@ static_assert(SHEAF_CALLER_BUFFER_BYTES == SHEAF_MAX_WRITE,
 
 struct sheaf_node_handle *sheaf_node_open(void)
 {
-	struct sheaf_node_handle *handle = malloc(sizeof(*handle));
+	struct sheaf_node_handle *handle = calloc(1, sizeof(*handle));
 
 	if (handle)
 		atomic_init(&handle->timeout, TIMEOUT_DEFAULT);
 	return handle;
+}
+
+void sheaf_node_close(struct sheaf_fuse *fuse, struct sheaf_node_handle *handle)
+{
+	sheaf_message_close(fuse, handle);
+	free(handle);
 }
 
 static const struct fuse_ioctl_in *args_of(const struct sheaf_request *request)
@@ -103,21 +110,31 @@ static void say_refusal(struct sheaf_request *request, const char *why)
 	if (atomic_fetch_add_explicit(&request->fq->fuse->node_refusals, 1, memory_order_relaxed) >=
 	    REFUSALS_SAID)
 		return;
-	sheaf_warning("ioctl 0x%x by thread %u of user %u is refused: %s", args_of(request)->cmd,
-		      header->pid, header->uid, why);
+	if (header->opcode == FUSE_IOCTL)
+		sheaf_warning("ioctl 0x%x by thread %u of user %u is refused: %s",
+			      args_of(request)->cmd, header->pid, header->uid, why);
+	else
+		sheaf_warning("a SCSI command by thread %u of user %u is refused: %s", header->pid,
+			      header->uid, why);
 }
 
-static bool may_call(struct sheaf_request *request)
+bool sheaf_node_may(struct sheaf_request *request)
 {
 	const struct fuse_in_header *header = sheaf_request_header(request);
 
 	/* The file's mode is not enough: a descriptor can be passed on. */
-	if (header->uid != 0 && header->uid != request->fq->fuse->disks.uid &&
-	    header->uid != geteuid()) {
-		say_refusal(request, "only the owner of the mount and root may");
+	if (header->uid == 0 || header->uid == request->fq->fuse->disks.uid ||
+	    header->uid == geteuid())
+		return true;
+	say_refusal(request, "only the owner of the mount and root may");
+	return false;
+}
+
+static bool may_call(struct sheaf_request *request)
+{
+	if (!sheaf_node_may(request))
 		return false;
-	}
-	if (header->pid == 0) {
+	if (sheaf_request_header(request)->pid == 0) {
 		say_refusal(request,
 			    "its process is not visible in the PID namespace of the mount");
 		return false;
@@ -149,9 +166,8 @@ static void arm_tick(struct sheaf_fuse_queue *fq)
 	sheaf_loop_timer(fq->loop, &fq->node_tick, TICK_NS);
 }
 
-/* @work on the caller's thread, then @then on the loop. */
-static void run(struct sheaf_request *request, int (*work)(struct sheaf_caller *caller),
-		void (*then)(struct sheaf_request *request))
+void sheaf_node_run(struct sheaf_request *request, int (*work)(struct sheaf_caller *caller),
+		    void (*then)(struct sheaf_request *request))
 {
 	request->after_gate = then;
 	request->fq->node_working++;
@@ -159,12 +175,12 @@ static void run(struct sheaf_request *request, int (*work)(struct sheaf_caller *
 	sheaf_caller_run(request->caller, work, came_back, request);
 }
 
-static int worked(struct sheaf_request *request)
+int sheaf_node_worked(struct sheaf_request *request)
 {
 	int result = request->caller->result;
 
 	request->fq->node_working--;
-	if (result == -EPERM)
+	if (result == -EPERM && sheaf_request_header(request)->opcode == FUSE_IOCTL)
 		say_refusal(request,
 			    "the system does not let this server (its user, without "
 			    "CAP_SYS_PTRACE) at the "
@@ -187,10 +203,14 @@ static void tick_done(struct sheaf_op *op, int result)
 		if (!sheaf_queue_owns(fq->queue, (uint16_t)i) || !request->caller ||
 		    !sheaf_caller_abandon(request->caller, STALLED_NS))
 			continue;
-		say_refusal(request, "its memory could not be reached in time");
 		request->caller = NULL;
-		fq->node_calls--;
 		fq->node_working--;
+		if (sheaf_request_header(request)->opcode != FUSE_IOCTL) {
+			sheaf_message_given_up(request);
+			continue;
+		}
+		say_refusal(request, "its memory could not be reached in time");
+		fq->node_calls--;
 		reply(request, -ETIMEDOUT, 0);
 	}
 	if (fq->node_working)
@@ -320,7 +340,7 @@ static int write_outcome(struct sheaf_caller *caller)
 
 static void wrote_outcome(struct sheaf_request *request)
 {
-	end_call(request, worked(request));
+	end_call(request, sheaf_node_worked(request));
 }
 
 static void command_ended(struct sheaf_request *request, const struct sheaf_result *result)
@@ -360,48 +380,31 @@ static void command_ended(struct sheaf_request *request, const struct sheaf_resu
 		caller->stale_node =
 			SHEAF_NODE_DISK0 + (uint64_t)(request->file - fuse->disks.files);
 	}
-	run(request, write_outcome, wrote_outcome);
-}
-
-/* What may take as long as the medium is large, so that the caller's timeout counts, not the mount's. */
-static bool goes_over_the_medium(const uint8_t cdb[])
-{
-	return cdb[0] == SHEAF_SCSI_FORMAT_UNIT || cdb[0] == SHEAF_SCSI_SANITIZE ||
-	       cdb[0] == SHEAF_SCSI_SEND_DIAGNOSTIC;
+	sheaf_node_run(request, write_outcome, wrote_outcome);
 }
 
 static void send_command(struct sheaf_request *request)
 {
 	const struct sheaf_caller *caller = request->caller;
 	const struct sheaf_sg_command *c = &caller->command;
-	struct sheaf_task *task = sheaf_queue_command(request->fq->queue, request->slot);
 
 	if (c->direction == SHEAF_TRANSFER_TO_TARGET)
 		memcpy(sheaf_request_buffer(request), caller->buffer, c->length);
-	task->target_id = request->file->unit.target_id;
-	sheaf_put_lun(task->logical_unit_bytes, request->file->unit.lun);
-	memcpy(task->command_descriptor_block, caller->cdb, sizeof(caller->cdb));
-	task->command_size = c->cdb_length;
-	task->transfer_direction = c->direction;
-	task->requested_transfer_count = c->length;
-	task->initiator_index = SHEAF_INITIATOR_CALLERS;
-	if (c->timeout_ms &&
-	    (!task->timeout_in_milli_sec || c->timeout_ms < task->timeout_in_milli_sec))
-		task->timeout_in_milli_sec = c->timeout_ms;
 	request->cursor = sheaf_loop_now(request->fq->loop);
-	request->next = command_ended;
-	if (goes_over_the_medium(caller->cdb) && task->timeout_in_milli_sec &&
-	    c->timeout_ms > task->timeout_in_milli_sec) {
-		task->timeout_in_milli_sec = (uint32_t)sheaf_min64(c->timeout_ms, SHEAF_TASK_TIMEOUT_MAX_MS);
-		sheaf_queue_start_within(request->fq->queue, request->slot, task->timeout_in_milli_sec);
-	} else {
-		sheaf_queue_start(request->fq->queue, request->slot);
-	}
+	sheaf_task_pass_on(request,
+			   &(struct sheaf_passed_on){
+				   .cdb = caller->cdb,
+				   .cdb_length = c->cdb_length,
+				   .direction = c->direction,
+				   .bytes = c->length,
+				   .timeout_ms = c->timeout_ms,
+			   },
+			   command_ended);
 }
 
 static void got_command(struct sheaf_request *request)
 {
-	int r = worked(request);
+	int r = sheaf_node_worked(request);
 
 	if (r < 0) {
 		end_call(request, r);
@@ -418,7 +421,7 @@ static void begin_sg_io(struct sheaf_request *request)
 	if (!begin_call(request))
 		return;
 	request->caller->command.narrow = is_narrow(request);
-	run(request, read_command, got_command);
+	sheaf_node_run(request, read_command, got_command);
 }
 
 /* The others: an answer that is written where the argument points to, or an int that is read there. */
@@ -430,7 +433,7 @@ static int write_answer(struct sheaf_caller *caller)
 
 static void answered(struct sheaf_request *request)
 {
-	end_call(request, worked(request));
+	end_call(request, sheaf_node_worked(request));
 }
 
 static void answer(struct sheaf_request *request, const void *value, size_t bytes)
@@ -439,7 +442,7 @@ static void answer(struct sheaf_request *request, const void *value, size_t byte
 		return;
 	memcpy(request->caller->buffer, value, bytes);
 	request->caller->moved = (uint32_t)bytes;
-	run(request, write_answer, answered);
+	sheaf_node_run(request, write_answer, answered);
 }
 
 static void answer_int(struct sheaf_request *request, int value)
@@ -471,7 +474,7 @@ static void got_timeout(struct sheaf_request *request)
 {
 	struct sheaf_node_handle *handle =
 		(struct sheaf_node_handle *)(uintptr_t)args_of(request)->fh;
-	int r = worked(request), timeout = int_of(request->caller);
+	int r = sheaf_node_worked(request), timeout = int_of(request->caller);
 
 	if (r == 0 && timeout < 0)
 		r = -EIO; /* as the kernel's sg */
@@ -482,7 +485,7 @@ static void got_timeout(struct sheaf_request *request)
 
 static void got_reserved_size(struct sheaf_request *request)
 {
-	int r = worked(request);
+	int r = sheaf_node_worked(request);
 
 	/* Any size is taken, as by the kernel's sg, and the one that there is stays. */
 	end_call(request, r == 0 && int_of(request->caller) < 0 ? -EINVAL : r);
@@ -524,14 +527,14 @@ static void begin_reset(struct sheaf_request *request)
 	request->caller->host = request->fq->fuse->host;
 	request->caller->target_id = request->file->unit.target_id;
 	request->caller->lun = request->file->unit.lun;
-	run(request, reset, answered);
+	sheaf_node_run(request, reset, answered);
 }
 
 static void begin_read_int(struct sheaf_request *request,
 			   void (*then)(struct sheaf_request *request))
 {
 	if (begin_call(request))
-		run(request, read_int, then);
+		sheaf_node_run(request, read_int, then);
 }
 
 static void answer_scsi_id(struct sheaf_request *request)

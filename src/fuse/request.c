@@ -12,6 +12,7 @@
 #include "fuse/extent.h"
 #include "fuse/finish.h"
 #include "fuse/fuse.h"
+#include "fuse/message.h"
 #include "fuse/node.h"
 #include "fuse/task.h"
 #include "scsi/sense_errno.h"
@@ -30,10 +31,10 @@ bool sheaf_request_is_hot(struct sheaf_fuse_queue *fq, const struct sheaf_reques
 
 	switch (header->opcode) {
 	case FUSE_IOCTL:
-		return sheaf_disks_find(&fq->fuse->disks, header->nodeid) ||
-		       sheaf_disks_find_sg(&fq->fuse->disks, header->nodeid);
 	case FUSE_READ:
 	case FUSE_WRITE:
+		return sheaf_disks_find(&fq->fuse->disks, header->nodeid) ||
+		       sheaf_disks_find_sg(&fq->fuse->disks, header->nodeid);
 	case FUSE_FLUSH:
 	case FUSE_FSYNC:
 	case FUSE_FALLOCATE:
@@ -83,8 +84,8 @@ static bool is_busy(const struct sheaf_result *result)
 
 void sheaf_request_ended(struct sheaf_request *request, const struct sheaf_result *result)
 {
-	/* Who sent the command by ioctl() wants to know. */
-	if (!request->caller &&
+	/* Who sent the command himself wants to know. */
+	if (!request->passed_on &&
 	    (sheaf_result_unit_attention(result) || is_busy(result) || result->reset) &&
 	    !result->quarantined && request->retries++ < ATTENTION_RETRIES) {
 		sheaf_queue_retry(request->fq->queue, request->slot);
@@ -375,8 +376,13 @@ void sheaf_request_begin(struct sheaf_request *request, size_t payload_bytes)
 
 	request->file = sheaf_disks_find(&request->fq->fuse->disks, header->nodeid);
 	request->retries = 0;
+	request->passed_on = false;
 	if (header->opcode == FUSE_IOCTL) {
 		sheaf_node_begin(request);
+		return;
+	}
+	if (!request->file) {
+		sheaf_message_begin(request, payload_bytes);
 		return;
 	}
 	assert(request->file && !request->in_gate);

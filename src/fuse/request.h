@@ -68,7 +68,8 @@ struct sheaf_request {
 	bool zeroing_edge;
 	uint8_t retries;
 	bool in_gate;
-	struct sheaf_caller *caller; /* IOCTL: the thread that reaches into who called, see node.c; NULL: none */
+	bool passed_on; /* the command is somebody's, who is told how it ended, see sheaf_task_pass_on() */
+	struct sheaf_caller *caller; /* the thread that does what a loop may not, see node.c; NULL: none */
 	struct sheaf_request_gate *gates; /* one a file */
 	struct sheaf_request *next_granted;
 	uint8_t *edges; /* two blocks: parts of a payload while its blocks are read */

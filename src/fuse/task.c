@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <sheaf/scsi.h>
+
 #include "base/bits.h"
 #include "fuse/fuse.h"
 
@@ -135,6 +137,38 @@ void sheaf_task_lba_status(struct sheaf_request *request, uint64_t offset, sheaf
 	sheaf_put_be64(cdb + 2, offset / request->file->unit.block_size);
 	sheaf_put_be32(cdb + 10, LBA_STATUS_BYTES);
 	start(request, 0, next);
+}
+
+/* What may take as long as the medium is large, so that the caller's timeout counts, not the mount's. */
+static bool goes_over_the_medium(const uint8_t cdb[])
+{
+	return cdb[0] == SHEAF_SCSI_FORMAT_UNIT || cdb[0] == SHEAF_SCSI_SANITIZE ||
+	       cdb[0] == SHEAF_SCSI_SEND_DIAGNOSTIC;
+}
+
+void sheaf_task_pass_on(struct sheaf_request *request, const struct sheaf_passed_on *command,
+			sheaf_step *next)
+{
+	struct sheaf_task *task = new_task(request, command->cdb[0], command->cdb_length,
+					   command->direction, command->bytes);
+
+	memcpy(task->command_descriptor_block, command->cdb, sizeof(task->command_descriptor_block));
+	task->buffer_iovm_addr += command->at;
+	task->task_attribute = command->attribute;
+	task->initiator_index = SHEAF_INITIATOR_CALLERS;
+	if (command->timeout_ms && (!task->timeout_in_milli_sec ||
+				    command->timeout_ms < task->timeout_in_milli_sec))
+		task->timeout_in_milli_sec = command->timeout_ms;
+	request->passed_on = true;
+	if (!goes_over_the_medium(command->cdb) || !task->timeout_in_milli_sec ||
+	    command->timeout_ms <= task->timeout_in_milli_sec) {
+		start(request, command->bytes, next);
+		return;
+	}
+	task->timeout_in_milli_sec = (uint32_t)sheaf_min64(command->timeout_ms, SHEAF_TASK_TIMEOUT_MAX_MS);
+	request->piece = command->bytes;
+	request->next = next;
+	sheaf_queue_start_within(request->fq->queue, request->slot, task->timeout_in_milli_sec);
 }
 
 bool sheaf_lba_extent(struct sheaf_request *request, const struct sheaf_result *result,

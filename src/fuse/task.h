@@ -21,6 +21,18 @@ void sheaf_task_zero(struct sheaf_request *request, uint64_t offset, uint64_t le
 /** GET LBA STATUS; the answer is in the buffer, see sheaf_lba_extent(). */
 void sheaf_task_lba_status(struct sheaf_request *request, uint64_t offset, sheaf_step *next);
 
+/** A command that came from outside, as it is, for I_T nexus 1. */
+struct sheaf_passed_on {
+	const uint8_t *cdb; /* SHEAF_CDB_MAX bytes */
+	uint8_t cdb_length, direction, attribute;
+	uint64_t bytes, at; /* of data, and where in the slot's buffer */
+	uint32_t
+		timeout_ms; /* what the driver is told, if it is less than the mount's; 0: the mount's */
+};
+/** It is not repeated after a unit attention or BUSY: who sent it wants to know. The caller is in the gate. */
+void sheaf_task_pass_on(struct sheaf_request *request, const struct sheaf_passed_on *command,
+			sheaf_step *next);
+
 struct sheaf_lba_extent {
 	uint64_t begin, end; /* bytes */
 	bool mapped;

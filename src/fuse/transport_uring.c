@@ -309,11 +309,17 @@ void sheaf_fuse_ring_reply(struct sheaf_request *request, int error, const void 
 	struct sheaf_ring_entry *entry = request->entry;
 
 	if (is_quarantined(request)) {
+		/* Of what is in the slot nothing is good; a command's sender is told how it ended by what is not. */
+		bool apart = body_bytes && body_bytes <= sizeof(request->body) &&
+			     body == &request->body;
+
 		if (!rebind(entry)) {
 			wait_for_slot(entry, error ? error : -EIO);
 			return;
 		}
-		commit(entry, error ? error : -EIO, 0);
+		if (apart)
+			memcpy(sheaf_request_buffer(entry->request), body, body_bytes);
+		commit(entry, error || apart ? error : -EIO, apart ? body_bytes : 0);
 		return;
 	}
 	if (body_bytes) {

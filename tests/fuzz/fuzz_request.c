@@ -5,6 +5,8 @@
  *
  * The transport is replaced: its reply is noted here. Input: head (80), payload bytes (4), then for each task what is answered: a
  * byte that says how, and 24 bytes of data (which are a descriptor of GET LBA STATUS).
+ * Bit 8 of the node's number: it is a SCSI node, whose requests are WRITE and READ, one after another on one open file. Then each has a
+ * byte that says what is mended in it, and a WRITE the header of its message (64), before the answers.
  */
 #include "fuzz.h"
 
@@ -15,11 +17,15 @@
 #include "base/log.h"
 #include "fuse/finish.h"
 #include "fuse/fuse.h"
+#include "fuse/message.h"
+#include "fuse/node.h"
 #include "loop/loop.h"
 
 #define DISKS	 2u
 #define SLOTS	 2u
 #define TASKS_MAX 3000
+#define ON_NODE	  0x100
+#define MESSAGES  6
 
 static struct {
 	struct sheaf_fuse fuse;
@@ -129,24 +135,12 @@ static void answer(uint16_t slot)
 	fake_give_back(&f.fake, &slot, 1);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* The request in f.request, from its begin to its reply. */
+static void run(size_t payload)
 {
-	static const uint32_t opcodes[] = { FUSE_READ, FUSE_WRITE, FUSE_FLUSH, FUSE_FSYNC, FUSE_FALLOCATE, FUSE_LSEEK };
-	struct fuse_in_header *header = (struct fuse_in_header *)f.request.head;
-	size_t payload;
-	int slot;
+	int slot = sheaf_queue_take(f.fq.queue);
 
-	if (!f.fuse.host)
-		open_all();
-	f.in = (struct fuzz_input){ data, size };
-	fuzz_bytes(&f.in, f.request.head, sizeof(f.request.head));
-	payload = fuzz_number(&f.in, 4) % (SHEAF_MAX_WRITE + 1);
-	/* What is not hot goes to libfuse. */
-	header->opcode = opcodes[header->opcode % 6];
-	header->nodeid = SHEAF_NODE_DISK0 + header->nodeid % DISKS;
-	slot = sheaf_queue_take(f.fq.queue);
-	fuzz_check(slot >= 0 && sheaf_request_is_hot(&f.fq, &f.request), "not ready for a request");
-	f.request.slot = (uint16_t)slot;
+	fuzz_check(slot >= 0 && slot == f.request.slot && sheaf_request_is_hot(&f.fq, &f.request), "not ready for a request");
 	f.replies = 0;
 	f.tasks = 0;
 	sheaf_request_begin(&f.request, payload);
@@ -161,8 +155,82 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			f.in.left = 0;
 		fuzz_check(f.tasks < 10 * TASKS_MAX, "a request that does not end");
 	}
-	fuzz_check(f.replies == 1 && !f.request.in_gate, "not replied to once");
+	fuzz_check(f.replies == 1 && !f.request.in_gate && !f.request.caller, "not replied to once");
 	sheaf_queue_put(f.fq.queue, (uint16_t)slot);
 	fuzz_check(sheaf_slots_check(f.fq.queue) == 0, "slots are out");
+}
+
+/* Bits of what is mended: without, few messages would get past their length. */
+enum { MEND_HEADER = 1, MEND_LENGTH = 2, MEND_OWNER = 4, MEND_READ = 8 };
+
+static size_t put_message(uint8_t how, size_t payload)
+{
+	struct fuse_write_in *in = (struct fuse_write_in *)(f.request.head + sizeof(struct fuse_in_header));
+	struct sheaf_scsi_request m;
+
+	fuzz_bytes(&f.in, &m, sizeof(m));
+	if (how & MEND_HEADER) {
+		m.magic = SHEAF_SCSI_MAGIC;
+		m.version = SHEAF_SCSI_VERSION;
+		m.header_bytes = sizeof(m);
+		memset(m.zero, 0, sizeof(m.zero));
+		memset(m.zero_56, 0, sizeof(m.zero_56));
+	}
+	if (how & MEND_LENGTH) {
+		m.data_out_bytes %= SHEAF_SCSI_DATA_MAX + 1;
+		m.data_in_bytes = m.data_out_bytes ? 0 : m.data_in_bytes % (SHEAF_SCSI_DATA_MAX + 1);
+		payload = m.data_out_bytes ? SHEAF_SCSI_DATA_OFFSET + m.data_out_bytes : sizeof(m);
+		*in = (struct fuse_write_in){ .fh = in->fh, .size = (uint32_t)payload };
+	}
+	memcpy(f.fake.raw.data + f.request.slot * f.fake.raw.geometry.buffer_stride, &m, sizeof(m));
+	return payload;
+}
+
+static void run_on_node(size_t payload)
+{
+	struct fuse_in_header *header = (struct fuse_in_header *)f.request.head;
+	struct fuse_write_in *in = (struct fuse_write_in *)(header + 1);
+	struct sheaf_node_handle *handle = sheaf_node_open();
+
+	header->nodeid = SHEAF_NODE_SG0 + header->nodeid % DISKS;
+	for (unsigned i = 0; handle && i < MESSAGES; i++) {
+		uint8_t how = (uint8_t)fuzz_number(&f.in, 1);
+
+		header->opcode = how & MEND_READ ? FUSE_READ : FUSE_WRITE;
+		if (how & MEND_OWNER)
+			header->uid = 0;
+		if (how & MEND_READ && how & MEND_LENGTH)
+			*(struct fuse_read_in *)(header + 1) = (struct fuse_read_in){ .size = SHEAF_MAX_WRITE };
+		in->fh = (uintptr_t)handle;
+		run(how & MEND_READ ? 0 : put_message(how, payload));
+		fuzz_check(handle->message_state == SHEAF_MESSAGE_IDLE || handle->message_state == SHEAF_MESSAGE_ANSWERED,
+			   "a file that stays busy");
+	}
+	if (handle)
+		sheaf_node_close(&f.fuse, handle);
+	fuzz_check(f.fuse.node_answers == 0, "memory of an answer is left");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint32_t opcodes[] = { FUSE_READ, FUSE_WRITE, FUSE_FLUSH, FUSE_FSYNC, FUSE_FALLOCATE, FUSE_LSEEK };
+	struct fuse_in_header *header = (struct fuse_in_header *)f.request.head;
+	size_t payload;
+
+	if (!f.fuse.host)
+		open_all();
+	f.in = (struct fuzz_input){ data, size };
+	fuzz_bytes(&f.in, f.request.head, sizeof(f.request.head));
+	payload = fuzz_number(&f.in, 4) % (SHEAF_MAX_WRITE + 1);
+	f.request.slot = (uint16_t)sheaf_queue_take(f.fq.queue);
+	sheaf_queue_put(f.fq.queue, f.request.slot); /* last in, first out: run() gets it again */
+	if (header->nodeid & ON_NODE) {
+		run_on_node(payload);
+		return 0;
+	}
+	/* What is not hot goes to libfuse. */
+	header->opcode = opcodes[header->opcode % 6];
+	header->nodeid = SHEAF_NODE_DISK0 + header->nodeid % DISKS;
+	run(payload);
 	return 0;
 }

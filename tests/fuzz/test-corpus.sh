@@ -4,7 +4,7 @@
 set -eu -o pipefail
 
 corpus=$(cd "$(dirname "$0")" && pwd)/corpus
-for harness in cdb completion request recording top; do
+for harness in cdb completion request recording sg_io top; do
 	files=("$corpus/$harness"/*)
 	timeout 120 tests/fuzz/fuzz_$harness "${files[@]}" >/dev/null || {
 		echo "fuzz_$harness fails on its corpus"

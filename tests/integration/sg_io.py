@@ -154,6 +154,15 @@ def into_mapping(fd, disk):
         view.close()
 
 
+def late(fd):
+    """A command that takes longer than the mount's deadline: the ioctl succeeds, and says so."""
+    command = read10(lba=64)
+    r = command.send(fd)
+    expect(f"the outcome, not {errno.errorcode.get(r, r)}", r == 0)
+    expect(f"a host status, not {command.h.host_status}", command.h.host_status in (3, 7))
+    expect("nothing came", command.h.resid == 512)
+
+
 def stall(fd, disk, go):
     """A data pointer into a mapping of another mount, whose server stands still once @go is there."""
     with open(disk, "r+b") as f:
@@ -168,5 +177,5 @@ def stall(fd, disk, go):
         os._exit(0)
 
 
-rules = {r.__name__: r for r in (hostile, outcome, scatter, into_mapping, stall)}
+rules = {r.__name__: r for r in (hostile, outcome, scatter, into_mapping, late, stall)}
 rules[sys.argv[2]](os.open(sys.argv[1], os.O_RDWR), *sys.argv[3:])

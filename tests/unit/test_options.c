@@ -14,7 +14,8 @@ struct target {
 	bool flag, other;
 	char *text;
 	uint64_t size;
-	int number, choice, mode, duration, count;
+	int number, choice, mode, duration, count, page;
+	uint64_t lba;
 	char *fuse, *unknown;
 };
 
@@ -29,6 +30,8 @@ static const struct sheaf_option options[] = {
 	{ "choice", 0, SHEAF_OPTION_NUMBER, AT(choice), 1, 9, choices, "N", "a choice" },
 	{ "word", 0, SHEAF_OPTION_NUMBER, AT(choice), .choices = choices, .help = "a word" },
 	{ "mode", 0, SHEAF_OPTION_MODE, AT(mode), .help = "a mode" },
+	{ "page", 0, SHEAF_OPTION_HEX, AT(page), 0, 0x3f, .value = "PAGE", .help = "a page" },
+	{ "lba", 0, SHEAF_OPTION_LONG, AT(lba), .value = "N", .help = "a block" },
 	{ "time", 0, SHEAF_OPTION_DURATION, AT(duration), 1, 60000, .help = "a time" },
 	{ "verbose", 'v', SHEAF_OPTION_COUNT, AT(count), .help = "more" },
 	{ .kind = SHEAF_OPTION_END },
@@ -124,6 +127,39 @@ START_TEST(a_flag_needs_no_value_and_takes_on_and_off)
 	parse(&run, &line, flags[_i].words);
 	ck_assert_int_eq(run.result, 0);
 	ck_assert_int_eq(run.target.flag, flags[_i].flag);
+	done(&run);
+}
+END_TEST
+
+static const struct {
+	const char *words;
+	int result, page;
+	uint64_t lba;
+} wide_numbers[] = {
+	{ "--page=3f", 0, 0x3f, 0 },
+	{ "--page=0x0A", 0, 0x0a, 0 },
+	{ "--page=40", -EINVAL, 0, 0 },
+	{ "--page=-1", -EINVAL, 0, 0 },
+	{ "--page=g", -EINVAL, 0, 0 },
+	{ "--page=3z", -EINVAL, 0, 0 },
+	{ "--page=", -EINVAL, 0, 0 },
+	{ "--lba=18446744073709551615", 0, 0, UINT64_MAX },
+	{ "--lba=18446744073709551616", -EINVAL, 0, 0 },
+	{ "--lba=0xffffffffffffffff", 0, 0, UINT64_MAX },
+	{ "--lba=010", 0, 0, 10 },
+	{ "--lba=0x", -EINVAL, 0, 0 },
+	{ "--lba=-1", -EINVAL, 0, 0 },
+	{ "--lba=1k", -EINVAL, 0, 0 },
+};
+
+START_TEST(hexadecimal_and_long_numbers)
+{
+	struct run run;
+
+	parse(&run, &line, wide_numbers[_i].words);
+	ck_assert_msg(run.result == wide_numbers[_i].result, "%s: %s", wide_numbers[_i].words, run.said);
+	ck_assert_int_eq(run.target.page, wide_numbers[_i].page);
+	ck_assert(run.target.lba == wide_numbers[_i].lba);
 	done(&run);
 }
 END_TEST
@@ -363,6 +399,7 @@ int main(void)
 	tcase_add_test(tcase, an_option_is_the_same_in_all_its_forms);
 	tcase_add_loop_test(tcase, a_flag_needs_no_value_and_takes_on_and_off, 0,
 			    (int)(sizeof(flags) / sizeof(flags[0])));
+	tcase_add_loop_test(tcase, hexadecimal_and_long_numbers, 0, sizeof(wide_numbers) / sizeof(wide_numbers[0]));
 	tcase_add_test(tcase, a_flag_does_not_swallow_the_next_word);
 	tcase_add_test(tcase, two_dashes_end_the_options);
 	tcase_add_loop_test(tcase, sizes_have_binary_suffixes_and_limits, 0,
