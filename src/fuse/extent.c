@@ -124,7 +124,7 @@ static bool mode_known(uint32_t mode)
 void sheaf_begin_fallocate(struct sheaf_request *request)
 {
 	const struct fuse_fallocate_in *in = sheaf_request_args(request);
-	uint64_t size = request->file->size_bytes;
+	uint64_t size = sheaf_disk_size(request->file);
 	uint64_t length = in->length;
 	uint32_t block = request->file->unit.block_size;
 	int error = 0;
@@ -159,8 +159,8 @@ void sheaf_begin_fallocate(struct sheaf_request *request)
 
 static void seek_done(struct sheaf_request *request, const struct sheaf_result *result)
 {
+	uint64_t size = sheaf_disk_size(request->file), found;
 	struct sheaf_lba_extent extent;
-	uint64_t found;
 
 	if (sheaf_failed(request, result))
 		return;
@@ -170,12 +170,12 @@ static void seek_done(struct sheaf_request *request, const struct sheaf_result *
 	}
 	if (extent.mapped == (request->mode == SEEK_DATA)) {
 		found = request->cursor > request->offset ? request->cursor : request->offset;
-	} else if (extent.end < request->file->size_bytes) {
+	} else if (extent.end < size) {
 		request->cursor = extent.end;
 		sheaf_task_lba_status(request, request->cursor, seek_done);
 		return;
 	} else if (request->mode == SEEK_HOLE) {
-		found = request->file->size_bytes; /* the end of a file is a hole */
+		found = size; /* the end of a file is a hole */
 	} else {
 		sheaf_finish(request, -ENXIO, NULL, 0);
 		return;
@@ -192,7 +192,7 @@ void sheaf_begin_lseek(struct sheaf_request *request)
 		sheaf_finish(request, -EINVAL, NULL, 0);
 		return;
 	}
-	if (in->offset >= request->file->size_bytes) {
+	if (in->offset >= sheaf_disk_size(request->file)) {
 		sheaf_finish(request, -ENXIO, NULL, 0);
 		return;
 	}

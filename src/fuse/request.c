@@ -196,7 +196,7 @@ static void set_range(struct sheaf_request *request, uint64_t offset, uint64_t l
 static void begin_read(struct sheaf_request *request)
 {
 	const struct fuse_read_in *in = sheaf_request_args(request);
-	uint64_t size = request->file->size_bytes;
+	uint64_t size = sheaf_disk_size(request->file);
 	uint64_t length = sheaf_min64(in->size, SHEAF_MAX_WRITE);
 
 	/* Reads past the end are short. */
@@ -322,6 +322,28 @@ static void begin_odd_write(struct sheaf_request *request)
 	sheaf_task_read(request, request->from, block, 0, head_read);
 }
 
+/* The disk may have shrunk while the request waited at the gate. True if the write goes on. */
+static bool still_fits(struct sheaf_request *request)
+{
+	bool fits = request->end <= sheaf_disk_size(request->file);
+
+	if (!fits)
+		sheaf_finish(request, -ENOSPC, NULL, 0);
+	return fits;
+}
+
+static void write_entered(struct sheaf_request *request)
+{
+	if (still_fits(request))
+		write_more(request);
+}
+
+static void odd_write_entered(struct sheaf_request *request)
+{
+	if (still_fits(request))
+		begin_odd_write(request);
+}
+
 static void begin_write(struct sheaf_request *request, size_t payload_bytes)
 {
 	const struct fuse_write_in *in = sheaf_request_args(request);
@@ -335,7 +357,7 @@ static void begin_write(struct sheaf_request *request, size_t payload_bytes)
 		return;
 	}
 	/* As a whole: a short answer to asynchronous direct I/O becomes EIO in the kernel. */
-	if (!sheaf_range_within(in->offset, in->size, request->file->size_bytes)) {
+	if (!sheaf_range_within(in->offset, in->size, sheaf_disk_size(request->file))) {
 		sheaf_finish(request, -ENOSPC, NULL, 0);
 		return;
 	}
@@ -344,9 +366,9 @@ static void begin_write(struct sheaf_request *request, size_t payload_bytes)
 		sheaf_finish(request, 0, memset(&request->body.write, 0, sizeof(request->body.write)),
 			     sizeof(request->body.write));
 	else if (request->offset == request->from && request->end == request->to)
-		sheaf_enter_gate(request, false, write_more);
+		sheaf_enter_gate(request, false, write_entered);
 	else
-		sheaf_enter_gate(request, true, begin_odd_write);
+		sheaf_enter_gate(request, true, odd_write_entered);
 }
 
 /* FLUSH and FSYNC: durable is what was answered before they came. */

@@ -212,15 +212,27 @@ int sheaf_probe(struct sheaf_queue *queue, struct sheaf_unit units[SHEAF_LUNS_MA
 	return found == 0 ? -ENODEV : found;
 }
 
+/* News that nobody has asked for yet, of a new size for one, are no failure. SPC-4 section 4.5: both formats. */
+static bool is_unit_attention(const struct sheaf_result *result)
+{
+	return result->service_response == SHEAF_TASK_COMPLETE &&
+	       result->status == SHEAF_STATUS_CHECK_CONDITION && result->sense_length >= 3 &&
+	       (result->sense[(result->sense[0] & 0x7f) >= 0x72 ? 1 : 2] & 0x0f) == 0x06;
+}
+
 int sheaf_synchronize_unit(struct sheaf_queue *queue, const struct sheaf_unit *unit)
 {
 	static const uint8_t synchronize_cache[10] = { 0x35 };
 	struct probe p = { .client.ended = probe_ended, .queue = queue };
 	struct sheaf_queue_client *client = queue->client;
-	int r;
+	int r = -EIO;
 
 	queue->client = &p.client;
-	r = command(&p, unit->target_id, unit->lun, synchronize_cache, 10, 0);
+	for (int i = 0; i < READY_TRIES; i++) {
+		r = command(&p, unit->target_id, unit->lun, synchronize_cache, 10, 0);
+		if (r >= 0 || !is_unit_attention(&p.result))
+			break;
+	}
 	queue->client = client;
 	return r < 0 ? -EIO : 0;
 }

@@ -31,7 +31,7 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 		return -ENOMEM;
 	lu->store = store;
 	lu->block_size = block_size;
-	lu->blocks = store->size_bytes / block_size;
+	atomic_init(&lu->blocks, store->size_bytes / block_size);
 	lu->maximum_transfer_blocks =
 		sheaf_min64(options->maximum_transfer_bytes / block_size, UINT32_MAX);
 	lu->maximum_unmap_blocks = SHEAF_LU_UNMAP_BYTES_MAX / block_size;
@@ -52,7 +52,7 @@ struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu)
 
 uint64_t sheaf_lu_blocks(const struct sheaf_lu *lu)
 {
-	return lu->blocks;
+	return sheaf_lu_capacity(lu);
 }
 
 uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu)
@@ -214,7 +214,8 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 {
 	struct sheaf_lu *lu = lt->lu;
 
-	assert(sheaf_range_within(lba, blocks, lu->blocks));
+	/* The LU may have shrunk since this command was checked; the store has not yet. */
+	assert(sheaf_range_within(lba, blocks, lu->store->size_bytes / lu->block_size));
 	lt->io.op = op;
 	lt->io.fua = false;
 	lt->io.offset = lba * lu->block_size;
@@ -234,6 +235,7 @@ static bool decode_and_check(struct sheaf_lu_task *lt)
 	const struct sheaf_cdb_command *command = lt->command;
 	const uint8_t *cdb = lt->task.command_descriptor_block;
 	uint32_t count = sheaf_cdb_count(command, cdb);
+	uint64_t capacity;
 
 	lt->lba = sheaf_cdb_lba(command, cdb);
 	lt->blocks = 0;
@@ -242,9 +244,9 @@ static bool decode_and_check(struct sheaf_lu_task *lt)
 	case SHEAF_CDB_COUNT_TRANSFER:
 	case SHEAF_CDB_COUNT_BLOCKS:
 		lt->blocks = count;
-		if (!sheaf_range_within(lt->lba, count, lt->lu->blocks)) {
-			sheaf_lu_end_out_of_range(lt, lt->lba < lt->lu->blocks ? lt->lu->blocks
-									       : lt->lba);
+		capacity = sheaf_lu_capacity(lt->lu);
+		if (!sheaf_range_within(lt->lba, count, capacity)) {
+			sheaf_lu_end_out_of_range(lt, lt->lba < capacity ? capacity : lt->lba);
 			return false;
 		}
 		if (command->count_is == SHEAF_CDB_COUNT_BLOCKS)

@@ -36,12 +36,13 @@
  * struct sheaf_lu - see rule 1
  * @unit_attention: pending additional sense code, 0: none. Set by sheaf_lu_reset(), taken by the
  *                  command that reports it.
+ * @blocks: changed by sheaf_lu_resize() only; who needs the same value twice loads it once.
  * @written, @sampled, @synced: numbers that say whether a flush is due; see block.c.
  */
 struct sheaf_lu {
 	struct sheaf_store *store;
 	uint32_t block_size;
-	uint64_t blocks;
+	_Atomic uint64_t blocks; /* sheaf_lu_capacity() */
 	uint64_t maximum_transfer_blocks;
 	uint64_t maximum_unmap_blocks;
 	uint64_t maximum_write_same_blocks;
@@ -50,6 +51,12 @@ struct sheaf_lu {
 	_Atomic uint32_t unit_attention;
 	_Atomic uint64_t written, sampled, synced;
 };
+
+/** Blocks right now. A plain load. */
+static inline uint64_t sheaf_lu_capacity(const struct sheaf_lu *lu)
+{
+	return atomic_load_explicit(&lu->blocks, memory_order_relaxed);
+}
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
 {

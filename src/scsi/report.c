@@ -81,7 +81,7 @@ void sheaf_lu_read_capacity_10(struct sheaf_lu_task *lt)
 
 	if (!sheaf_lu_check_data(lt, sizeof(data)))
 		return;
-	sheaf_put_be32(data, (uint32_t)sheaf_min64(lt->lu->blocks - 1, UINT32_MAX));
+	sheaf_put_be32(data, (uint32_t)sheaf_min64(sheaf_lu_capacity(lt->lu) - 1, UINT32_MAX));
 	sheaf_put_be32(data + 4, lt->lu->block_size);
 	memcpy(lt->data, data, sizeof(data));
 	sheaf_lu_end_good(lt, sizeof(data));
@@ -94,7 +94,7 @@ void sheaf_lu_read_capacity_16(struct sheaf_lu_task *lt)
 	uint8_t data[SHEAF_READ_CAPACITY_16_LENGTH] = { 0 };
 	uint8_t exponent = 0;
 
-	sheaf_put_be64(data, lu->blocks - 1);
+	sheaf_put_be64(data, sheaf_lu_capacity(lu) - 1);
 	sheaf_put_be32(data + 8, lu->block_size);
 	while (exponent < 15 &&
 	       (uint64_t)lu->block_size << (exponent + 1) <= lu->store->physical_block_bytes)

@@ -34,5 +34,7 @@ struct sheaf_file_store {
 };
 
 extern const struct sheaf_store_ops sheaf_file_store_ops;
+/** The table's (file_size.c). */
+void sheaf_file_store_set_size(struct sheaf_store *store, uint64_t size_bytes);
 
 #endif
