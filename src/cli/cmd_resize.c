@@ -26,6 +26,8 @@
 
 #define WAIT_MS 180000
 #define LOOK_MS 20
+/* For the kernel to look at the new size. */
+#define TAKE_MS 10000
 
 struct resize_args {
 	bool force;
@@ -220,6 +222,8 @@ static int send_wish(const struct disk *d, uint64_t ticket, uint64_t bytes, bool
 		sheaf_error("%s: another resize is under way; wait for its end", d->dir);
 	else if (r == -EINVAL || r == -EOPNOTSUPP)
 		sheaf_error("%s: its server is of another version, and cannot resize", d->dir);
+	else if (r == -EROFS)
+		sheaf_error("%s: is served read-only, so its size stays; mount it for writing first", d->path);
 	else if (r == -EACCES || r == -EPERM)
 		sheaf_error("%s: %s; only the owner of the mount may", path, strerror(-r));
 	else if (r < 0)
@@ -286,7 +290,27 @@ static void told_loop(const char *device, int error)
 			      strerror(-error), device);
 }
 
-/* The kernel asks the server, unless it has done so since. */
+/*
+ * The kernel asks the server for the size, and drops the answer if a write has ended meanwhile, which may have made the file longer as far as it
+ * knows (fuse_change_attributes() in fs/fuse/inode.c). Asynchronous direct reads, a loop device's, are judged by the size that it has. So
+ * it is asked until it has taken the new one: SEEK_END says which that is, and stat() does not.
+ */
+static void make_kernel_take(const struct disk *d, off_t size)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+	uint64_t until_ns = sheaf_clock_ns() + TAKE_MS * UINT64_C(1000000);
+	CLEANUP_CLOSE int fd = open(d->path, O_RDONLY | O_CLOEXEC);
+
+	while (fd >= 0 && lseek(fd, 0, SEEK_END) != size) {
+		if (sheaf_clock_ns() >= until_ns) {
+			sheaf_warning("%s: under this load the kernel does not look at the new size; what has it open sees it later",
+				      d->path);
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int report(const struct disk *d)
 {
 	struct stat st;
@@ -295,6 +319,7 @@ static int report(const struct disk *d)
 		sheaf_error("%s: %s", d->path, strerror(errno));
 		return -EIO;
 	}
+	make_kernel_take(d, st.st_size);
 	printf("%s: %lld bytes, %" PRIu64 " before\n", d->path, (long long)st.st_size, d->bytes);
 	fflush(stdout);
 	sheaf_loop_update_size(d->path, told_loop);

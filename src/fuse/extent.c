@@ -67,7 +67,8 @@ static void status_read(struct sheaf_request *request, const struct sheaf_result
 	if (sheaf_failed(request, result))
 		return;
 	if (!sheaf_lba_extent(request, result, request->cursor, &extent)) {
-		sheaf_finish(request, -EIO, NULL, 0);
+		/* The disk is about to shrink: the file does first. */
+		sheaf_finish(request, request->to > sheaf_disk_size(request->file) ? -ENOSPC : -EIO, NULL, 0);
 		return;
 	}
 	extent.end = sheaf_min64(extent.end, request->to);
@@ -121,6 +122,15 @@ static bool mode_known(uint32_t mode)
 	}
 }
 
+/* The disk may have shrunk while the request waited at the gate. */
+static void fallocate_entered(struct sheaf_request *request)
+{
+	if (request->end > sheaf_disk_size(request->file))
+		sheaf_finish(request, -ENOSPC, NULL, 0);
+	else
+		fallocate_more(request);
+}
+
 void sheaf_begin_fallocate(struct sheaf_request *request)
 {
 	const struct fuse_fallocate_in *in = sheaf_request_args(request);
@@ -152,7 +162,7 @@ void sheaf_begin_fallocate(struct sheaf_request *request)
 	sheaf_enter_gate(request,
 			 request->offset != request->from || request->end != request->to ||
 				 !(in->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)),
-			 fallocate_more);
+			 fallocate_entered);
 }
 
 /* LSEEK */
@@ -162,6 +172,11 @@ static void seek_done(struct sheaf_request *request, const struct sheaf_result *
 	uint64_t size = sheaf_disk_size(request->file), found;
 	struct sheaf_lba_extent extent;
 
+	/* The disk has shrunk meanwhile: what is asked for may be past its end. */
+	if (request->cursor >= size) {
+		sheaf_begin_lseek(request);
+		return;
+	}
 	if (sheaf_failed(request, result))
 		return;
 	if (!sheaf_lba_extent(request, result, request->cursor, &extent)) {

@@ -152,6 +152,7 @@ void sheaf_enter_gate(struct sheaf_request *request, bool exclusive,
 /* READ: whole blocks around what is asked for, in tasks of the longest length; the reply picks its part. */
 
 static void read_done(struct sheaf_request *request, const struct sheaf_result *result);
+static void begin_read(struct sheaf_request *request);
 
 static void read_more(struct sheaf_request *request)
 {
@@ -163,6 +164,11 @@ static void read_more(struct sheaf_request *request)
 
 static void read_done(struct sheaf_request *request, const struct sheaf_result *result)
 {
+	/* The disk has shrunk since the request came, so it is one for less. */
+	if (!sheaf_result_good(result) && request->end > sheaf_disk_size(request->file)) {
+		begin_read(request);
+		return;
+	}
 	if (sheaf_failed(request, result))
 		return;
 	if (result->bytes_transferred != request->piece) {
