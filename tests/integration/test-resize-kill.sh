@@ -4,7 +4,7 @@
 # shellcheck source=tests/integration/resize.sh
 . "$(dirname "$0")/resize.sh"
 
-seconds=${SHEAF_KILL_SECONDS:-4}
+seconds=${SHEAF_KILL_SECONDS:-3}
 
 # again_and_again DIR: until it fails, or $tmp/stop is there
 again_and_again() {
@@ -20,7 +20,7 @@ for options in --transport=dev --transport=auto --workers=2 --driver=disk; do
 	make_image "$tmp/image" 16M
 	head -c $((16 * M)) /dev/urandom >"$tmp/first"
 	dd if="$tmp/first" of="$tmp/image" conv=notrunc status=none
-	for i in 1 2 3; do
+	for i in 1 2; do
 		mount_sheaf "$options" "$tmp/image" "$tmp/mnt"
 		in_background again_and_again "$tmp/mnt" >"$tmp/said" 2>&1
 		loop_pid=$background

@@ -13,7 +13,7 @@ for transport in $(transports); do
 		mount_sheaf --transport="$transport" "$deployment" "$tmp/image" "$tmp/mnt"
 		in_background timeout 120 fio --name=verify --filename="$tmp/mnt/disk" --direct=1 --rw=randrw --bs=4k --size=8M \
 			--iodepth=16 --ioengine=libaio --verify=crc32c --verify_state_save=0 --verify_backlog=256 --verify_fatal=1 \
-			--time_based --runtime=5 --output="$tmp/fio.log"
+			--time_based --runtime=3 --output="$tmp/fio.log"
 		fio=$background
 		# The rest is another one's.
 		in_background timeout 120 python3 "$here/resize_load.py" "$tmp/mnt/disk" $((8 * M)) $((16 * M)) "$tmp/stop" >"$tmp/load.log" 2>&1
