@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/served.h"
 #include "driver/disk_driver.h"
+#include "driver/process.h"
 
 #define WAIT_MS 60000
 #define LOOK_MS 20
@@ -135,7 +136,7 @@ int sheaf_cmd_driver(int argc, char **argv)
 	int r;
 
 	if (argc > 0 && strcmp(argv[0], "disk") == 0)
-		return sheaf_driver_main(&sheaf_disk_driver, argc, argv);
+		return sheaf_driver_run(&sheaf_disk_driver, sheaf_disk_driver_resize, argc, argv);
 	r = sheaf_options_parse(&driver_line, argc, argv, &args, &operands);
 	if (r != SHEAF_OPTIONS_RUN)
 		return sheaf_options_exit(r);

@@ -24,6 +24,7 @@ int sheaf_cmd_replay(int argc, char **argv);
 int sheaf_cmd_attach(int argc, char **argv);
 int sheaf_cmd_detach(int argc, char **argv);
 int sheaf_cmd_scsi(int argc, char **argv);
+int sheaf_cmd_resize(int argc, char **argv);
 int sheaf_cmd_driver(int argc, char **argv);
 int sheaf_cmd_bench(int argc, char **argv); /* in src/bench */
 int sheaf_cmd_check(int argc, char **argv); /* in src/check */

@@ -349,6 +349,7 @@ int sheaf_engine_start(struct sheaf_engine *engine, const struct sheaf_serve_opt
 	engine->options = options;
 	engine->images = images;
 	engine->fuse = fuse;
+	sheaf_resize_init(&engine->resize, engine);
 	sem_init(&engine->probed, 0, 0);
 	sem_init(&engine->go, 0, 0);
 	choose_counts(engine);
@@ -446,6 +447,7 @@ int sheaf_engine_finish(struct sheaf_engine *engine)
 	if (engine->cancelled)
 		for (unsigned i = 0; i < engine->front_count; i++)
 			sem_post(&engine->go);
+	sheaf_resize_end(&engine->resize); /* what it waits for is what loops and driver still do */
 	join(engine->fronts, engine->front_count);
 	atomic_store(&engine->workers_stop, true);
 	for (unsigned w = 0; engine->workers && w < engine->worker_count; w++)

@@ -18,6 +18,7 @@
 
 #include "cli/images.h"
 #include "cli/placement.h"
+#include "cli/resize.h"
 #include "cli/serve.h"
 #include "cli/trim.h"
 #include "driver/context.h"
@@ -55,6 +56,7 @@ struct sheaf_engine {
 	sem_t probed, go;
 	pthread_barrier_t drained;
 	struct sheaf_engine_process *process; /* the driver's, NULL: the controller runs in this process */
+	struct sheaf_resize resize;
 	bool cancelled;		    /* go was posted to end, not to serve */
 	_Atomic bool workers_stop;
 	_Atomic int sync_error; /* of the last sync */

@@ -278,7 +278,7 @@ static void disks(FILE *out, const struct sheaf_engine *engine)
 
 	family(out, "lu_size_bytes", "gauge", "Size of the disk.");
 	for (unsigned i = 0; i < all->count; i++)
-		disk_sample(out, "lu_size_bytes", &all->files[i], all->files[i].size_bytes);
+		disk_sample(out, "lu_size_bytes", &all->files[i], sheaf_disk_size(&all->files[i]));
 	family(out, "lu_read_only", "gauge", "1: the disk is never written.");
 	for (unsigned i = 0; i < all->count; i++)
 		disk_sample(out, "lu_read_only", &all->files[i], all->files[i].unit.read_only);

@@ -108,6 +108,8 @@ int sheaf_engine_control(void *arg, const char *text)
 	struct sheaf_engine *engine = arg;
 	const char *command;
 
+	if (sheaf_resize_is_meant(text))
+		return sheaf_resize_begin(&engine->resize, text);
 	if (strncmp(text, restart, sizeof(restart) - 1) != 0)
 		return -EINVAL;
 	command = text + sizeof(restart) - 1;

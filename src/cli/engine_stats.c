@@ -176,6 +176,18 @@ static json_t *violations(const struct sheaf_engine *engine)
 	return o;
 }
 
+static json_t *resize(struct sheaf_resize *resize)
+{
+	struct sheaf_resize_info info;
+	json_t *o = json_object();
+
+	sheaf_resize_look(resize, &info);
+	put(o, "ticket", info.ticket);
+	put_text(o, "state", info.state);
+	put_text(o, "message", info.message);
+	return o;
+}
+
 static json_t *unit(const struct sheaf_disk_file *file)
 {
 	json_t *o = json_object();
@@ -183,7 +195,7 @@ static json_t *unit(const struct sheaf_disk_file *file)
 	put(o, "lun", file->unit.lun);
 	put_text(o, "image", file->image);
 	put(o, "block_size", file->unit.block_size);
-	put(o, "blocks", file->unit.blocks);
+	put(o, "blocks", sheaf_disk_blocks(file));
 	json_object_set_new(o, "read_only", json_boolean(file->unit.read_only));
 	put(o, "reads", sheaf_count_get(&file->stats.reads));
 	put(o, "writes", sheaf_count_get(&file->stats.writes));
@@ -237,6 +249,7 @@ char *sheaf_engine_stats(void *arg, size_t *ret_length)
 	put_text(o, "deployment", sheaf_engine_deployment(engine));
 	put_text(o, "mode", engine->host->bundled ? "bundled" : "single");
 	json_object_set_new(o, "driver", driver(engine));
+	json_object_set_new(o, "resize", resize(&((struct sheaf_engine *)arg)->resize));
 	put(o, "slots", engine->host->slots);
 	put(o, "loops", engine->front_count);
 	put(o, "workers", engine->host->workers);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,4 +133,36 @@ const struct sheaf_mount *sheaf_loop_server(const struct sheaf_mount_table *tabl
 	const struct sheaf_mount *server = file ? sheaf_mount_containing(table, file) : NULL;
 
 	return server && server->ours ? server : NULL;
+}
+
+static int update_size(const char *device)
+{
+	CLEANUP_CLOSE int fd = open(device, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return ioctl(fd, LOOP_SET_CAPACITY) < 0 ? -errno : 0;
+}
+
+unsigned sheaf_loop_update_size(const char *file, void (*told)(const char *device, int error))
+{
+	glob_t found;
+	unsigned count = 0;
+
+	if (glob("/sys/block/loop*", 0, NULL, &found) != 0)
+		return 0;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		CLEANUP_FREE char *device = NULL;
+		CLEANUP_FREE char *behind = NULL;
+
+		if (asprintf(&device, "/dev/%s", strrchr(found.gl_pathv[i], '/') + 1) < 0)
+			break;
+		behind = sheaf_loop_backing_file(device);
+		if (!behind || strcmp(behind, file) != 0)
+			continue;
+		count++;
+		told(device, update_size(device));
+	}
+	globfree(&found);
+	return count;
 }

@@ -16,6 +16,12 @@
 int sheaf_loop_attach(const char *file, bool read_only, uint32_t block_size, char **ret_device);
 /** The file behind "/dev/loopN", malloc'ed; NULL if it is none, or free. */
 char *sheaf_loop_backing_file(const char *device);
+/**
+ * sheaf_loop_update_size() - tell each loop device over @file that the file has another size
+ * @told: with its name, for each; @error: 0, or a negative errno, -EPERM or -EACCES without the right.
+ * Return: how many there are.
+ */
+unsigned sheaf_loop_update_size(const char *file, void (*told)(const char *device, int error));
 /** Wait until nothing is behind @device any more; false when the time is over. */
 bool sheaf_loop_wait_clear(const char *device, int timeout_ms);
 /** The mount of ours whose disk is behind @mount (a filesystem on a loop device), or NULL. */

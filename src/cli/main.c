@@ -35,6 +35,7 @@ static const struct command commands[] = {
 	{ "record", sheaf_cmd_record, "write down each task of a mount" },
 	{ "replay", sheaf_cmd_replay, "sum up such a recording, or do the same again elsewhere" },
 	{ "scsi", sheaf_cmd_scsi, "send a SCSI command to a disk of a mount" },
+	{ "resize", sheaf_cmd_resize, "give a disk another size while it is in use" },
 	{ "driver", sheaf_cmd_driver, "another driver for a mount that has one in a process of its own" },
 	{ "check", sheaf_cmd_check, "judge a driver before it meets data" },
 	{ "attach", sheaf_cmd_attach, "from an image to a mounted filesystem" },

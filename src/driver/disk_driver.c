@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "controller/disk.h"
+#include "seam/channel.h"
 
 /* What the host's buffers take of a transfer (max_write of FUSE). */
 #define TRANSFER_BYTES_MAX (UINT64_C(1) << 20)
@@ -90,6 +91,20 @@ static int create(const struct sheaf_driver_start *start, void **ret_controller)
 static void destroy(void *controller)
 {
 	free_driver(sheaf_disk_owner(controller));
+}
+
+int sheaf_disk_driver_resize(void *controller, uint32_t index, uint64_t bytes, unsigned parts)
+{
+	struct disk_driver *d = sheaf_disk_owner(controller);
+	int r = 0;
+
+	if (index >= d->count)
+		return -EINVAL;
+	if (parts & SHEAF_RESIZE_STORE)
+		r = sheaf_store_set_size(d->stores[index], bytes);
+	if (r == 0 && parts & SHEAF_RESIZE_LU)
+		r = sheaf_lu_resize(d->lus[index], bytes / sheaf_lu_block_size(d->lus[index]));
+	return r;
 }
 
 const struct sheaf_driver sheaf_disk_driver = {

@@ -32,6 +32,7 @@
 #include "base/cleanup.h"
 #include "base/counter.h"
 #include "driver/context.h"
+#include "driver/process.h"
 #include "driver/sandbox.h"
 #include "driver/table.h"
 #include "loop/loop.h"
@@ -72,7 +73,8 @@ struct worker {
 
 struct process {
 	const struct sheaf_driver *driver;
-	int fd; /* the channel */
+	sheaf_driver_resize resize; /* or NULL */
+	int fd;			    /* the channel */
 	struct sheaf_driver_start start;
 	struct sheaf_driver_image *images; /* as the driver sees them */
 	struct image *image_store;
@@ -182,6 +184,7 @@ static int on_start(struct process *p, struct sheaf_message *m, int fd)
 	p->io = (enum sheaf_io_backend)io;
 	p->started = true;
 	m->values[0] = p->driver->api;
+	m->values[4] = p->resize ? SHEAF_CAN_RESIZE : 0;
 	snprintf(m->text, sizeof(m->text), "%s", p->driver->name);
 	return 0;
 }
@@ -518,6 +521,27 @@ static int on_target_reset(struct process *p, struct sheaf_message *m, int fd)
 	return 0;
 }
 
+static int on_resize(struct process *p, struct sheaf_message *m, int fd)
+{
+	struct sheaf_driver_image *image;
+	int r;
+
+	(void)fd;
+	if (!p->resize)
+		return -EOPNOTSUPP;
+	if (m->values[0] >= p->images_here)
+		return -EPROTO;
+	image = &p->images[m->values[0]];
+	if (m->values[1] == 0 || m->values[1] % image->block_size ||
+	    m->values[1] > INT64_MAX - image->offset || m->values[2] == 0 ||
+	    m->values[2] > (SHEAF_RESIZE_STORE | SHEAF_RESIZE_LU))
+		return -EINVAL;
+	r = p->resize(p->controller, (uint32_t)m->values[0], m->values[1], (unsigned)m->values[2]);
+	if (r == 0)
+		image->bytes = m->values[1];
+	return r;
+}
+
 static int on_stop(struct process *p, struct sheaf_message *m, int fd)
 {
 	(void)m, (void)fd;
@@ -566,6 +590,7 @@ static const struct handler handlers[SHEAF_CALLS] = {
 	[SHEAF_CALL_LOGICAL_UNIT_RESET_REQUEST] = { on_lu_reset, true },
 	[SHEAF_CALL_TARGET_RESET_REQUEST] = { on_target_reset, true },
 	[SHEAF_CALL_STOP] = { on_stop, false },
+	[SHEAF_CALL_RESIZE] = { on_resize, true },
 };
 
 static int answer(struct process *p, struct sheaf_message *m, int fd)
@@ -719,9 +744,9 @@ static void free_process(struct process *p)
 	close(p->fd);
 }
 
-int sheaf_driver_main(const struct sheaf_driver *driver, int argc, char **argv)
+int sheaf_driver_run(const struct sheaf_driver *driver, sheaf_driver_resize resize, int argc, char **argv)
 {
-	struct process p = { .driver = driver, .fd = -1, .region.fd = -1 };
+	struct process p = { .driver = driver, .resize = resize, .fd = -1, .region.fd = -1 };
 	CLEANUP_FREE char **kept = calloc((size_t)argc + 1, sizeof(char *));
 	CLEANUP_CLOSE int signal_fd = -1;
 	int r;
@@ -748,4 +773,9 @@ int sheaf_driver_main(const struct sheaf_driver *driver, int argc, char **argv)
 	}
 	free_process(&p);
 	return 0;
+}
+
+int sheaf_driver_main(const struct sheaf_driver *driver, int argc, char **argv)
+{
+	return sheaf_driver_run(driver, NULL, argc, argv);
 }

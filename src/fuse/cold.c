@@ -104,7 +104,7 @@ static void set_times(struct sheaf_disks *disks, unsigned i, const struct stat *
  */
 static bool size_may_be_set(const struct sheaf_disk_file *file, const struct stat *attr, bool by_handle)
 {
-	return (uint64_t)attr->st_size == file->size_bytes || (attr->st_size == 0 && !by_handle);
+	return (uint64_t)attr->st_size == sheaf_disk_size(file) || (attr->st_size == 0 && !by_handle);
 }
 
 static void cold_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
@@ -163,12 +163,21 @@ static void open_record(fuse_req_t req)
 {
 	struct sheaf_fuse *fuse = fuse_of(req);
 	const struct sheaf_unit *units[SHEAF_LUNS_MAX];
+	struct sheaf_unit *now = calloc(fuse->disks.count, sizeof(*now));
 	struct sheaf_trace_reader *reader;
 	int r;
 
-	for (unsigned i = 0; i < fuse->disks.count; i++)
-		units[i] = &fuse->disks.files[i].unit;
+	if (!now) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	for (unsigned i = 0; i < fuse->disks.count; i++) {
+		now[i] = fuse->disks.files[i].unit;
+		now[i].blocks = sheaf_disk_blocks(&fuse->disks.files[i]);
+		units[i] = &now[i];
+	}
 	r = sheaf_trace_open(fuse->host, units, fuse->disks.count, &reader);
+	free(now);
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else
@@ -423,7 +432,7 @@ static void cold_statfs(fuse_req_t req, fuse_ino_t ino)
 
 	(void)ino;
 	for (unsigned i = 0; i < disks->count; i++)
-		st.f_blocks += disks->files[i].size_bytes / st.f_frsize;
+		st.f_blocks += sheaf_disk_size(&disks->files[i]) / st.f_frsize;
 	st.f_files = 2 * disks->count + 1 + SHEAF_CONTROL_FILES; /* and .sheaf */
 	fuse_reply_statfs(req, &st);
 }

@@ -145,8 +145,8 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 		ret->st_mode = S_IFREG | disks->mode;
 		if (file->unit.read_only)
 			ret->st_mode &= (mode_t)~0222;
-		ret->st_size = (off_t)file->size_bytes;
-		ret->st_blocks = (blkcnt_t)(file->size_bytes / 512);
+		ret->st_size = (off_t)sheaf_disk_size(file);
+		ret->st_blocks = ret->st_size / 512;
 		ret->st_atim = disks->atime[i];
 		ret->st_mtim = disks->mtime[i];
 		ret->st_ctim = disks->ctime[i];

@@ -3,7 +3,7 @@
  * disks.h - the files of a mount: DIR/disk (or disk0, disk1, …) and DIR/.sheaf/
  *
  * A disk file is a unit that the host found, with the gate that keeps its read-modify-writes apart, and what
- * a file has: owner, mode, times. Its size never changes.
+ * a file has: owner, mode, times. Its size changes by sheaf resize only (resize.h).
  */
 #ifndef SHEAF_DISKS_H
 #define SHEAF_DISKS_H
@@ -36,14 +36,25 @@ struct sheaf_disk_stats {
 };
 
 struct sheaf_disk_file {
-	struct sheaf_unit unit;
-	uint64_t size_bytes;
+	struct sheaf_unit unit; /* as it was found; its blocks change: sheaf_disk_blocks() */
+	_Atomic uint64_t size_bytes; /* W: resize.c; R: any, by sheaf_disk_size() */
 	const char *image; /* for stats.json */
 	struct sheaf_range_gate gate;
 	/* FLUSH is free unless something was written since the last sync that succeeded. */
 	_Atomic uint64_t written_count, synced_count;
 	struct sheaf_disk_stats stats;
 };
+
+/** Bytes and blocks right now. Plain loads; who needs the same value twice loads it once. */
+static inline uint64_t sheaf_disk_size(const struct sheaf_disk_file *file)
+{
+	return atomic_load_explicit(&file->size_bytes, memory_order_relaxed);
+}
+
+static inline uint64_t sheaf_disk_blocks(const struct sheaf_disk_file *file)
+{
+	return sheaf_disk_size(file) / file->unit.block_size;
+}
 
 /** A file of DIR/.sheaf/: text that is made when it is opened; but SHEAF_NODE_RECORD is a stream, SHEAF_NODE_COMMAND is written. */
 struct sheaf_control_file {

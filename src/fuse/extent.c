@@ -67,7 +67,8 @@ static void status_read(struct sheaf_request *request, const struct sheaf_result
 	if (sheaf_failed(request, result))
 		return;
 	if (!sheaf_lba_extent(request, result, request->cursor, &extent)) {
-		sheaf_finish(request, -EIO, NULL, 0);
+		/* The disk is about to shrink: the file does first. */
+		sheaf_finish(request, request->to > sheaf_disk_size(request->file) ? -ENOSPC : -EIO, NULL, 0);
 		return;
 	}
 	extent.end = sheaf_min64(extent.end, request->to);
@@ -121,10 +122,19 @@ static bool mode_known(uint32_t mode)
 	}
 }
 
+/* The disk may have shrunk while the request waited at the gate. */
+static void fallocate_entered(struct sheaf_request *request)
+{
+	if (request->end > sheaf_disk_size(request->file))
+		sheaf_finish(request, -ENOSPC, NULL, 0);
+	else
+		fallocate_more(request);
+}
+
 void sheaf_begin_fallocate(struct sheaf_request *request)
 {
 	const struct fuse_fallocate_in *in = sheaf_request_args(request);
-	uint64_t size = request->file->size_bytes;
+	uint64_t size = sheaf_disk_size(request->file);
 	uint64_t length = in->length;
 	uint32_t block = request->file->unit.block_size;
 	int error = 0;
@@ -152,16 +162,21 @@ void sheaf_begin_fallocate(struct sheaf_request *request)
 	sheaf_enter_gate(request,
 			 request->offset != request->from || request->end != request->to ||
 				 !(in->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)),
-			 fallocate_more);
+			 fallocate_entered);
 }
 
 /* LSEEK */
 
 static void seek_done(struct sheaf_request *request, const struct sheaf_result *result)
 {
+	uint64_t size = sheaf_disk_size(request->file), found;
 	struct sheaf_lba_extent extent;
-	uint64_t found;
 
+	/* The disk has shrunk meanwhile: what is asked for may be past its end. */
+	if (request->cursor >= size) {
+		sheaf_begin_lseek(request);
+		return;
+	}
 	if (sheaf_failed(request, result))
 		return;
 	if (!sheaf_lba_extent(request, result, request->cursor, &extent)) {
@@ -170,12 +185,12 @@ static void seek_done(struct sheaf_request *request, const struct sheaf_result *
 	}
 	if (extent.mapped == (request->mode == SEEK_DATA)) {
 		found = request->cursor > request->offset ? request->cursor : request->offset;
-	} else if (extent.end < request->file->size_bytes) {
+	} else if (extent.end < size) {
 		request->cursor = extent.end;
 		sheaf_task_lba_status(request, request->cursor, seek_done);
 		return;
 	} else if (request->mode == SEEK_HOLE) {
-		found = request->file->size_bytes; /* the end of a file is a hole */
+		found = size; /* the end of a file is a hole */
 	} else {
 		sheaf_finish(request, -ENXIO, NULL, 0);
 		return;
@@ -192,7 +207,7 @@ void sheaf_begin_lseek(struct sheaf_request *request)
 		sheaf_finish(request, -EINVAL, NULL, 0);
 		return;
 	}
-	if (in->offset >= request->file->size_bytes) {
+	if (in->offset >= sheaf_disk_size(request->file)) {
 		sheaf_finish(request, -ENXIO, NULL, 0);
 		return;
 	}

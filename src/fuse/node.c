@@ -412,7 +412,7 @@ static void got_command(struct sheaf_request *request)
 	}
 	/* Whatever the command does, no read-modify-write of the mount's is half done meanwhile. */
 	request->from = 0;
-	request->to = request->file->size_bytes;
+	request->to = sheaf_disk_size(request->file);
 	sheaf_enter_gate(request, false, send_command);
 }
 
@@ -614,7 +614,7 @@ static void begin_on_disk(struct sheaf_request *request)
 			break;
 		}
 		memset(&request->body.ioctl, 0, sizeof(request->body.ioctl));
-		request->body.ioctl.value = file->size_bytes;
+		request->body.ioctl.value = sheaf_disk_size(file);
 		sheaf_finish(request, 0, &request->body.ioctl,
 			     sizeof(struct fuse_ioctl_out) + sizeof(uint64_t));
 		break;

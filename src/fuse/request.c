@@ -144,6 +144,7 @@ void sheaf_enter_gate(struct sheaf_request *request, bool exclusive,
 /* READ: whole blocks around what is asked for, in tasks of the longest length; the reply picks its part. */
 
 static void read_done(struct sheaf_request *request, const struct sheaf_result *result);
+static void begin_read(struct sheaf_request *request);
 
 static void read_more(struct sheaf_request *request)
 {
@@ -155,6 +156,11 @@ static void read_more(struct sheaf_request *request)
 
 static void read_done(struct sheaf_request *request, const struct sheaf_result *result)
 {
+	/* The disk has shrunk since the request came, so it is one for less. */
+	if (!sheaf_result_good(result) && request->end > sheaf_disk_size(request->file)) {
+		begin_read(request);
+		return;
+	}
 	if (sheaf_failed(request, result))
 		return;
 	if (result->bytes_transferred != request->piece) {
@@ -188,7 +194,7 @@ static void set_range(struct sheaf_request *request, uint64_t offset, uint64_t l
 static void begin_read(struct sheaf_request *request)
 {
 	const struct fuse_read_in *in = sheaf_request_args(request);
-	uint64_t size = request->file->size_bytes;
+	uint64_t size = sheaf_disk_size(request->file);
 	uint64_t length = sheaf_min64(in->size, SHEAF_MAX_WRITE);
 
 	/* Reads past the end are short. */
@@ -314,6 +320,28 @@ static void begin_odd_write(struct sheaf_request *request)
 	sheaf_task_read(request, request->from, block, 0, head_read);
 }
 
+/* The disk may have shrunk while the request waited at the gate. True if the write goes on. */
+static bool still_fits(struct sheaf_request *request)
+{
+	bool fits = request->end <= sheaf_disk_size(request->file);
+
+	if (!fits)
+		sheaf_finish(request, -ENOSPC, NULL, 0);
+	return fits;
+}
+
+static void write_entered(struct sheaf_request *request)
+{
+	if (still_fits(request))
+		write_more(request);
+}
+
+static void odd_write_entered(struct sheaf_request *request)
+{
+	if (still_fits(request))
+		begin_odd_write(request);
+}
+
 static void begin_write(struct sheaf_request *request, size_t payload_bytes)
 {
 	const struct fuse_write_in *in = sheaf_request_args(request);
@@ -327,7 +355,7 @@ static void begin_write(struct sheaf_request *request, size_t payload_bytes)
 		return;
 	}
 	/* As a whole: a short answer to asynchronous direct I/O becomes EIO in the kernel. */
-	if (!sheaf_range_within(in->offset, in->size, request->file->size_bytes)) {
+	if (!sheaf_range_within(in->offset, in->size, sheaf_disk_size(request->file))) {
 		sheaf_finish(request, -ENOSPC, NULL, 0);
 		return;
 	}
@@ -336,9 +364,9 @@ static void begin_write(struct sheaf_request *request, size_t payload_bytes)
 		sheaf_finish(request, 0, memset(&request->body.write, 0, sizeof(request->body.write)),
 			     sizeof(request->body.write));
 	else if (request->offset == request->from && request->end == request->to)
-		sheaf_enter_gate(request, false, write_more);
+		sheaf_enter_gate(request, false, write_entered);
 	else
-		sheaf_enter_gate(request, true, begin_odd_write);
+		sheaf_enter_gate(request, true, odd_write_entered);
 }
 
 /* FLUSH and FSYNC: durable is what was answered before they came. */

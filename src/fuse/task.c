@@ -176,7 +176,7 @@ bool sheaf_lba_extent(struct sheaf_request *request, const struct sheaf_result *
 {
 	const uint8_t *descriptor = sheaf_request_buffer(request) + 8;
 	uint32_t block = request->file->unit.block_size;
-	uint64_t lba, blocks;
+	uint64_t lba, blocks, end = sheaf_disk_blocks(request->file);
 
 	if (result->bytes_transferred < LBA_STATUS_BYTES)
 		return false;
@@ -184,10 +184,10 @@ bool sheaf_lba_extent(struct sheaf_request *request, const struct sheaf_result *
 	blocks = sheaf_get_be32(descriptor + 8);
 	/* It must hold the block that was asked for, and so make progress. */
 	if (lba > offset / block || blocks == 0 || offset / block - lba >= blocks ||
-	    lba >= request->file->unit.blocks)
+	    lba >= end)
 		return false;
 	ret->begin = lba * block;
-	ret->end = sheaf_min64(lba + blocks, request->file->unit.blocks) * block;
+	ret->end = sheaf_min64(lba + blocks, end) * block;
 	ret->mapped = (descriptor[12] & 0x0f) == 0; /* SBC-4 table 72: 0 mapped, 1 deallocated */
 	return true;
 }

@@ -25,7 +25,8 @@ struct sheaf_driver_file {
 	const char *path;
 	char serial[17];
 	bool read_only, direct;
-	uint64_t offset_bytes, size_bytes;
+	uint64_t offset_bytes;
+	uint64_t size_bytes; /* changed by sheaf_life_resize(), on the life's thread */
 	uint32_t block_size;
 	int flush_error; /* a write-back failed while a driver had it, see (3) */
 	bool fenced;	 /* the driver's description has the lock of (2) */

@@ -48,6 +48,14 @@ struct wish {
 	char why[128];
 };
 
+struct resize_wish {
+	bool there;
+	unsigned index, parts;
+	uint64_t bytes;
+	int result;
+	sem_t *done;
+};
+
 struct sheaf_life {
 	const struct sheaf_life_options *options;
 	struct sheaf_remote remote;
@@ -68,8 +76,11 @@ struct sheaf_life {
 	_Atomic bool watching, ending;
 	_Atomic int state, pid;
 	_Atomic uint64_t restarts, last_restart_ms, refused;
-	pthread_mutex_t lock; /* guards wish */
+	_Atomic bool can_resize; /* the driver that is there */
+	pthread_mutex_t lock;	 /* guards wish and resize */
 	struct wish wish;
+	struct resize_wish resize;
+	bool ended; /* nobody looks at wishes any more */
 	int *queue_bells, *worker_bells;
 	uint32_t queue_count, worker_count;
 	struct sheaf_bell *bells; /* one a queue; its loop's */
@@ -231,6 +242,7 @@ static int say_start(struct sheaf_life *life)
 	if (strcmp(life->remote.name, m.text) != 0)
 		strcpy(life->remote.name, m.text);
 	life->named = true;
+	atomic_store(&life->can_resize, (m.values[4] & SHEAF_CAN_RESIZE) != 0);
 	return 0;
 }
 
@@ -537,6 +549,66 @@ static void fulfil(struct sheaf_life *life)
 	replace(life, *wish.why ? wish.why : "another one was asked for");
 }
 
+/* --- resizing --- */
+
+static bool take_resize(struct sheaf_life *life, struct resize_wish *ret)
+{
+	pthread_mutex_lock(&life->lock);
+	*ret = life->resize;
+	life->resize.there = false;
+	pthread_mutex_unlock(&life->lock);
+	return ret->there;
+}
+
+/* This driver, or the one that comes after it. */
+static int resize(struct sheaf_life *life, const struct resize_wish *wish)
+{
+	struct sheaf_driver_file *file = &life->options->files[wish->index];
+	struct sheaf_message m = { .values = { wish->index, wish->bytes, wish->parts } };
+	uint64_t before = file->size_bytes;
+	int r = 0;
+
+	if (life->process.pidfd >= 0 && !atomic_load(&life->can_resize))
+		return -EOPNOTSUPP;
+	file->size_bytes = wish->bytes;
+	if (life->process.pidfd >= 0)
+		r = sheaf_remote_call(&life->remote, SHEAF_CALL_RESIZE, &m, -1);
+	if (r == -ETIMEDOUT || r == -EPROTO) {
+		sheaf_error("driver %s: resize failed: %s; it is replaced", name_of(life),
+			    r == -EPROTO ? "the answer is none" : "no answer in time");
+		sheaf_driver_signal(&life->process, SIGKILL);
+		r = 0;
+	}
+	if (r == -EPIPE) /* it died; its end is seen in the next round */
+		r = 0;
+	if (r < 0)
+		file->size_bytes = before;
+	return r;
+}
+
+static void fulfil_resize(struct sheaf_life *life)
+{
+	struct resize_wish wish;
+	int r;
+
+	if (!take_resize(life, &wish))
+		return;
+	r = is_ending(life) ? -ECANCELED : resize(life, &wish);
+	pthread_mutex_lock(&life->lock);
+	life->resize.result = r;
+	pthread_mutex_unlock(&life->lock);
+	sem_post(wish.done);
+}
+
+/* Who wished for something and is not served any more is told. */
+static void end_wishes(struct sheaf_life *life)
+{
+	pthread_mutex_lock(&life->lock);
+	life->ended = true;
+	pthread_mutex_unlock(&life->lock);
+	fulfil_resize(life);
+}
+
 /* --- the thread --- */
 
 static void end_driver(struct sheaf_life *life)
@@ -568,9 +640,12 @@ static void *life_main(void *arg)
 			replace(life, NULL);
 		else if (watching)
 			fulfil(life);
+		if (watching && !(life->process.pidfd >= 0 && is_gone(life)))
+			fulfil_resize(life);
 		if (!is_ending(life))
 			look(life, watching ? -1 : EVENT_LOOK_MS);
 	}
+	end_wishes(life);
 	end_driver(life);
 	return NULL;
 }
@@ -708,6 +783,37 @@ int sheaf_life_replace(struct sheaf_life *life, const char *command, const char 
 	if (r < 0)
 		free(wish.command);
 	wake(life);
+	return r;
+}
+
+bool sheaf_life_can_resize(struct sheaf_life *life)
+{
+	return atomic_load(&life->pid) == 0 || atomic_load(&life->can_resize);
+}
+
+int sheaf_life_resize(struct sheaf_life *life, unsigned index, uint64_t bytes, unsigned parts)
+{
+	sem_t done;
+	int r = 0;
+
+	sem_init(&done, 0, 0);
+	pthread_mutex_lock(&life->lock);
+	if (life->ended)
+		r = -ECANCELED;
+	else
+		life->resize = (struct resize_wish){
+			.there = true, .index = index, .parts = parts, .bytes = bytes, .done = &done
+		};
+	pthread_mutex_unlock(&life->lock);
+	if (r == 0) {
+		wake(life);
+		while (sem_wait(&done) < 0)
+			;
+		pthread_mutex_lock(&life->lock);
+		r = life->resize.result;
+		pthread_mutex_unlock(&life->lock);
+	}
+	sem_destroy(&done);
 	return r;
 }
 

@@ -85,6 +85,17 @@ void sheaf_life_listen(struct sheaf_life *life, uint32_t queue, struct sheaf_loo
  */
 int sheaf_life_replace(struct sheaf_life *life, const char *command, const char *why, bool drain);
 
+/** Can the driver that is there right now have an image of another size? True while there is none. Thread: any. */
+bool sheaf_life_can_resize(struct sheaf_life *life);
+/**
+ * sheaf_life_resize() - the disk of image @index has @bytes from now on, with this driver and with all that come after it
+ * @parts: SHEAF_RESIZE_* of seam/channel.h, in the order that is said there.
+ * While a driver is being replaced it waits; one that dies over it, or does not answer, is replaced by one that begins with the new size.
+ * Thread: none of the loops'; one at a time. Return: 0; -EOPNOTSUPP: this driver cannot; -ECANCELED: the mount ends; another
+ * -errno of the driver's. All but 0: the size is as it was.
+ */
+int sheaf_life_resize(struct sheaf_life *life, unsigned index, uint64_t bytes, unsigned parts);
+
 struct sheaf_life_info sheaf_life_info(struct sheaf_life *life);
 
 /** The queues' loops have ended: stop the driver, or kill it; no new one is started. Waits for it. */

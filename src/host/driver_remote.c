@@ -84,8 +84,8 @@ static int call_locked(struct sheaf_remote *remote, enum sheaf_call call,
 int sheaf_remote_call(struct sheaf_remote *remote, enum sheaf_call call,
 		      struct sheaf_message *message, int passed_fd)
 {
-	int limit_ms =
-		call >= SHEAF_CALL_ABORT_TASK_REQUEST ? remote->management_ms : remote->bring_up_ms;
+	bool manages = call >= SHEAF_CALL_ABORT_TASK_REQUEST && call <= SHEAF_CALL_STOP;
+	int limit_ms = manages ? remote->management_ms : remote->bring_up_ms;
 	int r;
 
 	pthread_mutex_lock(&remote->lock);

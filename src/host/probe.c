@@ -255,15 +255,20 @@ int sheaf_probe(struct sheaf_queue *queue, struct sheaf_unit units[SHEAF_LUNS_MA
 	return found == 0 ? -ENODEV : found;
 }
 
+/* News that nobody has asked for yet, of a new size for one, are no failure. SPC-4 section 4.5: both formats. */
 int sheaf_synchronize_unit(struct sheaf_queue *queue, const struct sheaf_unit *unit)
 {
 	static const uint8_t synchronize_cache[10] = { 0x35 };
 	struct probe p = { .client.ended = probe_ended, .queue = queue };
 	struct sheaf_queue_client *client = queue->client;
-	int r;
+	int r = -EIO;
 
 	queue->client = &p.client;
-	r = command(&p, unit->target_id, unit->lun, synchronize_cache, 10, 0);
+	for (int i = 0; i < READY_TRIES; i++) {
+		r = command(&p, unit->target_id, unit->lun, synchronize_cache, 10, 0);
+		if (r >= 0 || !sheaf_result_unit_attention(&p.result))
+			break;
+	}
 	/* What is written is to be durable whoever has the unit reserved. */
 	if (r < 0 && p.result.service_response == SHEAF_TASK_COMPLETE &&
 	    p.result.status == SHEAF_STATUS_RESERVATION_CONFLICT)

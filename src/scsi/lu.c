@@ -32,7 +32,7 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 		return -ENOMEM;
 	lu->store = store;
 	lu->block_size = block_size;
-	lu->blocks = store->size_bytes / block_size;
+	atomic_init(&lu->blocks, store->size_bytes / block_size);
 	lu->maximum_transfer_blocks =
 		sheaf_min64(options->maximum_transfer_bytes / block_size, UINT32_MAX);
 	lu->maximum_unmap_blocks = SHEAF_LU_UNMAP_BLOCKS_MAX;
@@ -74,7 +74,7 @@ void sheaf_lu_set_lun(struct sheaf_lu *lu, uint32_t lun)
 
 uint64_t sheaf_lu_blocks(const struct sheaf_lu *lu)
 {
-	return lu->blocks;
+	return sheaf_lu_capacity(lu);
 }
 
 uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu)
@@ -275,7 +275,8 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 {
 	struct sheaf_lu *lu = lt->lu;
 
-	assert(sheaf_range_within(lba, blocks, lu->blocks));
+	/* The LU may have shrunk since this command was checked; the store has not yet. */
+	assert(sheaf_range_within(lba, blocks, lu->store->size_bytes / lu->block_size));
 	if (sheaf_lu_is_aborted(lt)) {
 		sheaf_lu_end_good(lt, 0);
 		return;
@@ -297,6 +298,7 @@ static bool decode_and_check(struct sheaf_lu_task *lt)
 	const struct sheaf_cdb_command *command = lt->command;
 	const uint8_t *cdb = lt->task.command_descriptor_block;
 	uint32_t count = sheaf_cdb_count(command, cdb);
+	uint64_t capacity;
 
 	lt->lba = sheaf_cdb_lba(command, cdb);
 	lt->blocks = 0;
@@ -305,9 +307,9 @@ static bool decode_and_check(struct sheaf_lu_task *lt)
 	case SHEAF_CDB_COUNT_TRANSFER:
 	case SHEAF_CDB_COUNT_BLOCKS:
 		lt->blocks = count;
-		if (!sheaf_range_within(lt->lba, count, lt->lu->blocks)) {
-			sheaf_lu_end_out_of_range(lt, lt->lba < lt->lu->blocks ? lt->lu->blocks
-									       : lt->lba);
+		capacity = sheaf_lu_capacity(lt->lu);
+		if (!sheaf_range_within(lt->lba, count, capacity)) {
+			sheaf_lu_end_out_of_range(lt, lt->lba < capacity ? capacity : lt->lba);
 			return false;
 		}
 		if (command->count_is == SHEAF_CDB_COUNT_BLOCKS)
@@ -380,6 +382,8 @@ void sheaf_lu_continue(struct sheaf_lu_task *lt)
 {
 	if (sheaf_lu_is_aborted(lt))
 		sheaf_lu_end_good(lt, 0);
+	else if (!sheaf_range_within(lt->lba, lt->blocks, sheaf_lu_capacity(lt->lu)))
+		sheaf_lu_end_out_of_range(lt, sheaf_lu_capacity(lt->lu)); /* the LU has shrunk while it waited */
 	else if (sheaf_lu_check_conditions_again(lt))
 		lt->command->run(lt);
 }

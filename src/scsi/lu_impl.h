@@ -64,6 +64,7 @@
 
 /**
  * struct sheaf_lu - see rule 1
+ * @blocks: changed by sheaf_lu_resize() only; who needs the same value twice loads it once.
  * @conditions: see above.
  * @lock: guards all that follows it; never held while a command ends or an access is started.
  * @written, @sampled, @synced: numbers that say whether a flush is due; see block.c.
@@ -71,7 +72,7 @@
 struct sheaf_lu {
 	struct sheaf_store *store;
 	uint32_t block_size;
-	uint64_t blocks;
+	_Atomic uint64_t blocks; /* sheaf_lu_capacity() */
 	uint64_t maximum_transfer_blocks;
 	uint64_t maximum_unmap_blocks;
 	uint64_t maximum_write_same_blocks;
@@ -94,6 +95,12 @@ struct sheaf_lu {
 	struct sheaf_buffers buffers;
 	struct sheaf_self_tests self_tests;
 };
+
+/** Blocks right now. A plain load. */
+static inline uint64_t sheaf_lu_capacity(const struct sheaf_lu *lu)
+{
+	return atomic_load_explicit(&lu->blocks, memory_order_relaxed);
+}
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
 {

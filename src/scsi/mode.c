@@ -11,11 +11,11 @@
 unsigned sheaf_lu_put_block_descriptor(const struct sheaf_lu *lu, uint8_t *d, bool long_lba)
 {
 	if (long_lba) {
-		sheaf_put_be64(d, lu->blocks);
+		sheaf_put_be64(d, sheaf_lu_capacity(lu));
 		sheaf_put_be32(d + 12, lu->block_size);
 		return SHEAF_MODE_LONG_DESCRIPTOR;
 	}
-	sheaf_put_be32(d, (uint32_t)sheaf_min64(lu->blocks, UINT32_MAX));
+	sheaf_put_be32(d, (uint32_t)sheaf_min64(sheaf_lu_capacity(lu), UINT32_MAX));
 	sheaf_put_be24(d + 5, lu->block_size);
 	return SHEAF_MODE_SHORT_DESCRIPTOR;
 }

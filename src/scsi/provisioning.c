@@ -123,14 +123,14 @@ static void unmap_next(struct sheaf_lu_task *lt)
 /* All descriptors are in range, and not too much in all. False: the command has ended. */
 static bool check_descriptors(struct sheaf_lu_task *lt)
 {
-	uint64_t total = 0;
+	uint64_t capacity = sheaf_lu_capacity(lt->lu), total = 0;
 
 	for (uint32_t i = 0; i < lt->steps; i++) {
 		const uint8_t *d = lt->scratch + (size_t)SHEAF_UNMAP_DESCRIPTOR * i;
 		uint16_t at = (uint16_t)(SHEAF_UNMAP_HEADER + SHEAF_UNMAP_DESCRIPTOR * i);
-		if (!sheaf_range_within(descriptor_lba(d), descriptor_blocks(d), lt->lu->blocks)) {
-			sheaf_lu_end_out_of_range(lt, descriptor_lba(d) < lt->lu->blocks
-							      ? lt->lu->blocks
+		if (!sheaf_range_within(descriptor_lba(d), descriptor_blocks(d), capacity)) {
+			sheaf_lu_end_out_of_range(lt, descriptor_lba(d) < capacity
+							      ? capacity
 							      : descriptor_lba(d));
 			return false;
 		}
@@ -342,12 +342,11 @@ static void status_done(struct sheaf_store_io *io, int result)
 
 static void status_step(struct sheaf_lu_task *lt)
 {
-	if (lt->step == lt->steps || lt->cursor == lt->lu->blocks ||
+	if (lt->step == lt->steps || lt->cursor == lt->end ||
 	    lt->accesses++ == SHEAF_LU_STATUS_ACCESSES_MAX)
 		end_status(lt);
 	else
-		sheaf_lu_submit(lt, SHEAF_STORE_STATUS, lt->cursor, lt->lu->blocks - lt->cursor,
-				NULL, status_done);
+		sheaf_lu_submit(lt, SHEAF_STORE_STATUS, lt->cursor, lt->end - lt->cursor, NULL, status_done);
 }
 
 /**
@@ -359,7 +358,8 @@ void sheaf_lu_get_lba_status(struct sheaf_lu_task *lt)
 {
 	uint64_t room = sheaf_lu_reply_room(lt);
 
-	if (lt->lba >= lt->lu->blocks) {
+	lt->end = sheaf_lu_capacity(lt->lu);
+	if (lt->lba >= lt->end) {
 		sheaf_lu_end_out_of_range(lt, lt->lba);
 		return;
 	}

@@ -102,7 +102,7 @@ void sheaf_lu_read_capacity_10(struct sheaf_lu_task *lt)
 
 	if (!sheaf_lu_check_data(lt, sizeof(data)))
 		return;
-	sheaf_put_be32(data, (uint32_t)sheaf_min64(lt->lu->blocks - 1, UINT32_MAX));
+	sheaf_put_be32(data, (uint32_t)sheaf_min64(sheaf_lu_capacity(lt->lu) - 1, UINT32_MAX));
 	sheaf_put_be32(data + 4, lt->lu->block_size);
 	memcpy(lt->data, data, sizeof(data));
 	sheaf_lu_end_good(lt, sizeof(data));
@@ -117,7 +117,7 @@ void sheaf_lu_read_capacity_16(struct sheaf_lu_task *lt)
 	const struct sheaf_lu *lu = lt->lu;
 	uint8_t data[SHEAF_READ_CAPACITY_16_LENGTH] = { 0 };
 
-	sheaf_put_be64(data, lu->blocks - 1);
+	sheaf_put_be64(data, sheaf_lu_capacity(lu) - 1);
 	sheaf_put_be32(data + 8, lu->block_size);
 	if (lu->store->can_discard)
 		data[SHEAF_READ_CAPACITY_16_FLAGS] =

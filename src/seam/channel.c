@@ -56,6 +56,7 @@ static const struct call_row calls[SHEAF_CALLS] = {
 	[SHEAF_CALL_LOGICAL_UNIT_RESET_REQUEST] = { "logical_unit_reset_request", false },
 	[SHEAF_CALL_TARGET_RESET_REQUEST] = { "target_reset_request", false },
 	[SHEAF_CALL_STOP] = { "stop", false },
+	[SHEAF_CALL_RESIZE] = { "resize", false },
 };
 
 const char *sheaf_call_name(enum sheaf_call call)

@@ -30,7 +30,7 @@
 /* What is in values[] (v0, v1, ...) and text[]: "->" of the request, "<-" of the answer. */
 enum sheaf_call {
 	SHEAF_CALL_NONE,
-	SHEAF_CALL_START, /* -> v0 SHEAF_DRIVER_API, v1 slots, v2 images, v3 io back end; <- v0 api, text: name */
+	SHEAF_CALL_START, /* -> v0 SHEAF_DRIVER_API, v1 slots, v2 images, v3 io back end; <- v0 api, v4 SHEAF_CAN_*, text: name */
 	SHEAF_CALL_IMAGE, /* -> fd; v0 index, v1 offset, v2 bytes, v3 block size, v4 SHEAF_IMAGE_*, v5 flush error; text: serial, path */
 	SHEAF_CALL_CREATE, /* struct sheaf_driver's create() */
 	SHEAF_CALL_INITIALIZE_CONTROLLER,
@@ -58,8 +58,16 @@ enum sheaf_call {
 	SHEAF_CALL_LOGICAL_UNIT_RESET_REQUEST,
 	SHEAF_CALL_TARGET_RESET_REQUEST,
 	SHEAF_CALL_STOP, /* the driver ends after its answer */
+	SHEAF_CALL_RESIZE, /* -> v0 index of the image, v1 bytes, v2 SHEAF_RESIZE_*. Only to a driver that can */
 	SHEAF_CALLS,
 };
+
+/* What a driver can beyond the methods, in its answer to START; one that knows nothing of this answers 0, as it was asked. */
+#define SHEAF_CAN_RESIZE 1u
+
+/* What SHEAF_CALL_RESIZE is about: the store (its image is large enough), then, at growth, the logical unit; the other way at shrinking. */
+#define SHEAF_RESIZE_STORE 1u
+#define SHEAF_RESIZE_LU	   2u
 
 /* Flags of SHEAF_CALL_IMAGE. */
 #define SHEAF_IMAGE_READ_ONLY 1u

@@ -495,6 +495,7 @@ static struct sheaf_store *free_file(struct sheaf_store *store)
 const struct sheaf_store_ops sheaf_file_store_ops = {
 	.name = "file",
 	.submit = submit,
+	.set_size = sheaf_file_store_set_size,
 	.trim = trim,
 	.keep = sheaf_file_keep,
 	.kept = sheaf_file_kept,

@@ -26,6 +26,9 @@
 
 #define WORD_BITS 64
 
+/* How much a store may grow and still be copied, all of it: 512 KiB of bits, which are not touched before. */
+#define ROOM_BYTES (UINT64_C(16) << 30)
+
 /* What the kernel maps at once where it is there already (fault_around_bytes), and what a look covers at least. */
 #define AROUND_BYTES UINT64_C(65536)
 /* A look goes no further: 1 MiB of 4 KiB pages, wherever it begins. */
@@ -43,7 +46,9 @@ struct sheaf_file_map {
 	unsigned page_shift;
 	uint8_t *bytes; /* the page of file offset `start` */
 	size_t mapped_bytes;
-	uint64_t start, end;	   /* `start` is on a page boundary, `end` is the store's end */
+	uint64_t start;	      /* on a page boundary */
+	uint64_t mapped_end;  /* what comes after it is not copied */
+	_Atomic uint64_t end; /* the store's; W: set_end(), R: any, relaxed but in is_whole() */
 	_Atomic uint64_t *present; /* a bit a page */
 	/* W: any, rarely; R: any. Sequentially consistent, see invariant 2. */
 	_Atomic uint64_t clears;
@@ -66,7 +71,7 @@ static uint64_t page_bytes(const struct sheaf_file_map *map)
 /* Pages that the range touches, counted from map->start. */
 static struct pages pages_of(const struct sheaf_file_map *map, uint64_t offset, uint64_t length)
 {
-	assert(offset >= map->start && sheaf_range_within(offset, length, map->end));
+	assert(offset >= map->start && sheaf_range_within(offset, length, map->mapped_end));
 	offset -= map->start;
 	return (struct pages){ offset >> map->page_shift,
 			       sheaf_round_up(offset + length, page_bytes(map)) >>
@@ -123,9 +128,16 @@ static void set_pages(struct sheaf_file_map *map, uint64_t watched, struct pages
 static bool is_whole(struct sheaf_file_map *map)
 {
 	struct stat st;
+	uint64_t end;
 
-	if (fstat(map->fd, &st) == 0 && (uint64_t)st.st_size < map->end)
-		atomic_store_explicit(&map->cut, true, memory_order_relaxed);
+	do {
+		end = atomic_load(&map->end);
+		if (fstat(map->fd, &st) < 0)
+			break;
+		/* If the store has shrunk meanwhile, so may the file: look again. */
+		if ((uint64_t)st.st_size < end && atomic_load(&map->end) == end)
+			atomic_store_explicit(&map->cut, true, memory_order_relaxed);
+	} while (atomic_load(&map->end) != end);
 	return !atomic_load_explicit(&map->cut, memory_order_relaxed);
 }
 
@@ -134,6 +146,11 @@ static bool is_whole(struct sheaf_file_map *map)
 static uint8_t *address_of(const struct sheaf_file_map *map, uint64_t offset)
 {
 	return map->bytes + (offset - map->start);
+}
+
+static bool is_mapped(const struct sheaf_file_map *map, uint64_t offset, uint64_t length)
+{
+	return sheaf_range_within(offset, length, map->mapped_end);
 }
 
 static bool may_copy(const struct sheaf_file_map *map, struct pages p)
@@ -150,8 +167,11 @@ static void tripped(struct sheaf_file_map *map, struct pages p)
 
 bool sheaf_file_map_read(struct sheaf_file_map *map, uint64_t offset, void *data, size_t length)
 {
-	struct pages p = pages_of(map, offset, length);
+	struct pages p;
 
+	if (!is_mapped(map, offset, length))
+		return false;
+	p = pages_of(map, offset, length);
 	if (!may_copy(map, p))
 		return false;
 	if (sheaf_guarded_copy(data, address_of(map, offset), length))
@@ -173,8 +193,11 @@ static bool touch(const struct sheaf_file_map *map, uint64_t offset, size_t leng
 bool sheaf_file_map_write(struct sheaf_file_map *map, uint64_t offset, const void *data,
 			  size_t length)
 {
-	struct pages p = pages_of(map, offset, length);
+	struct pages p;
 
+	if (!is_mapped(map, offset, length))
+		return false;
+	p = pages_of(map, offset, length);
 	if (!may_copy(map, p))
 		return false;
 	if (!touch(map, offset, length) ||
@@ -197,7 +220,8 @@ uint64_t sheaf_file_map_watch(const struct sheaf_file_map *map)
 void sheaf_file_map_wrote(struct sheaf_file_map *map, uint64_t watched, uint64_t offset,
 			  size_t length)
 {
-	set_pages(map, watched, pages_of(map, offset, length));
+	if (is_mapped(map, offset, length))
+		set_pages(map, watched, pages_of(map, offset, length));
 }
 
 /* What else is in the neighbourhood comes along, at no further cost. */
@@ -206,8 +230,10 @@ static struct pages look_at(const struct sheaf_file_map *map, uint64_t offset, s
 	uint64_t around = AROUND_BYTES > page_bytes(map) ? AROUND_BYTES : page_bytes(map);
 	uint64_t from = sheaf_round_down(offset - map->start, around);
 	uint64_t to = sheaf_round_up(offset - map->start + length, around);
-	struct pages p =
-		pages_of(map, map->start + from, sheaf_min64(to, map->end - map->start) - from);
+	uint64_t end = atomic_load_explicit(&map->end, memory_order_relaxed);
+	struct pages p = pages_of(
+		map, map->start + from,
+		sheaf_min64(to, sheaf_min64(end, map->mapped_end) - map->start) - from);
 
 	p.end = sheaf_min64(p.end, p.first + LOOK_PAGES_MAX);
 	return p;
@@ -261,7 +287,7 @@ unsigned sheaf_file_map_look(struct sheaf_file_map *map, uint64_t offset, size_t
 	unsigned char resident[LOOK_PAGES_MAX];
 	struct pages p;
 
-	if (watched & CLEARS_RUNNING || !is_time_to_look(map))
+	if (watched & CLEARS_RUNNING || !is_mapped(map, offset, length) || !is_time_to_look(map))
 		return 0;
 	p = look_at(map, offset, length);
 	if (mincore(map->bytes + (p.first << map->page_shift), (p.end - p.first) << map->page_shift,
@@ -272,10 +298,11 @@ unsigned sheaf_file_map_look(struct sheaf_file_map *map, uint64_t offset, size_t
 
 void sheaf_file_map_clear_begin(struct sheaf_file_map *map, uint64_t offset, uint64_t length)
 {
-	struct pages p = pages_of(map, offset, length);
+	uint64_t end = sheaf_min64(offset + length, map->mapped_end);
 
 	atomic_fetch_add(&map->clears, CLEARS_ONE + 1);
-	clear_pages(map, p);
+	if (offset < end)
+		clear_pages(map, pages_of(map, offset, end - offset));
 }
 
 void sheaf_file_map_clear_end(struct sheaf_file_map *map)
@@ -287,6 +314,18 @@ void sheaf_file_map_clear_end(struct sheaf_file_map *map)
 }
 
 /* --- now and then --- */
+
+void sheaf_file_map_set_end(struct sheaf_file_map *map, uint64_t end)
+{
+	uint64_t before = atomic_exchange(&map->end, end);
+
+	assert(end > map->start);
+	/* The pages go with the file's end; that there are such again is to be learnt anew. */
+	if (end < before) {
+		sheaf_file_map_clear_begin(map, end, before - end);
+		sheaf_file_map_clear_end(map);
+	}
+}
 
 int sheaf_file_map_settle(struct sheaf_file_map *map)
 {
@@ -329,9 +368,8 @@ static bool is_honest(int fd, size_t page)
 	return !(resident & 1);
 }
 
-static int map_file(struct sheaf_file_map *map, bool writable)
+static int map_bytes(struct sheaf_file_map *map, uint64_t bytes, bool writable)
 {
-	uint64_t bytes = sheaf_round_up(map->end - map->start, page_bytes(map));
 	uint64_t words = (bytes >> map->page_shift) / WORD_BITS + 1;
 	void *mapped;
 
@@ -342,12 +380,28 @@ static int map_file(struct sheaf_file_map *map, bool writable)
 		return -ENOMEM;
 	mapped = mmap(NULL, bytes, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, map->fd,
 		      (off_t)map->start);
-	if (mapped == MAP_FAILED)
-		return -errno;
+	if (mapped == MAP_FAILED) {
+		int err = -errno;
+
+		free(map->present);
+		map->present = NULL;
+		return err;
+	}
 	map->bytes = mapped;
 	map->mapped_bytes = bytes;
+	map->mapped_end = map->start + bytes;
 	(void)madvise(mapped, bytes, MADV_DONTDUMP); /* a core is of us, not of the image */
 	return 0;
+}
+
+/* With room to grow, if there is that much address space. */
+static int map_file(struct sheaf_file_map *map, bool writable)
+{
+	uint64_t bytes = sheaf_round_up(map->end - map->start, page_bytes(map));
+
+	if (bytes < SIZE_MAX / 4 && map_bytes(map, bytes + ROOM_BYTES, writable) == 0)
+		return 0;
+	return map_bytes(map, bytes, writable);
 }
 
 int sheaf_file_map_create(int fd, uint64_t offset, uint64_t bytes, bool writable,
@@ -365,7 +419,7 @@ int sheaf_file_map_create(int fd, uint64_t offset, uint64_t bytes, bool writable
 	map->fd = fd;
 	map->page_shift = (unsigned)__builtin_ctzl((unsigned long)page);
 	map->start = sheaf_round_down(offset, (uint64_t)page);
-	map->end = offset + bytes;
+	atomic_init(&map->end, offset + bytes);
 	atomic_init(&map->pause_next, 1);
 	err = map_file(map, writable);
 	if (err) {

@@ -14,6 +14,8 @@
  *      the caller's system call says what is wrong, and from then on there are only such. A cut inside a page leaves the
  *      rest of that page as zeros and takes writes that go nowhere, until settle() finds it.
  *   4. The kernel does not set the file's times for a mapping: settle() does.
+ *   5. The store may grow and shrink (set_end()). Address space and bits are taken for a larger one than there is: past the file's end a page
+ *      cannot be had, and has no bit.
  *
  * All offsets are bytes from the start of the file. Thread: any, also at the same time, but for create and free.
  */
@@ -58,6 +60,13 @@ unsigned sheaf_file_map_look(struct sheaf_file_map *map, uint64_t offset, size_t
 /** Before pages of the range are given back, and after it (also if it failed). They come in pairs, and may overlap. */
 void sheaf_file_map_clear_begin(struct sheaf_file_map *map, uint64_t offset, uint64_t length);
 void sheaf_file_map_clear_end(struct sheaf_file_map *map);
+
+/**
+ * sheaf_file_map_set_end() - the store ends at @end from now on, and the file not before that
+ * What lies beyond the address space that was taken at the beginning is left to the caller's system calls. No access of the part
+ * that goes or comes is in flight.
+ */
+void sheaf_file_map_set_end(struct sheaf_file_map *map, uint64_t end);
 
 /** At a flush: the file's times, if something was written here. 0, or -EIO: the file was cut, and writes may be lost. */
 int sheaf_file_map_settle(struct sheaf_file_map *map);

@@ -34,6 +34,8 @@ struct sheaf_file_store {
 };
 
 extern const struct sheaf_store_ops sheaf_file_store_ops;
+/** The table's (file_size.c). */
+void sheaf_file_store_set_size(struct sheaf_store *store, uint64_t size_bytes);
 
 /** An fsync() or fdatasync() of the image ended with @result: does any flush succeed from here on? Thread: any. */
 void sheaf_file_note_sync(struct sheaf_file_store *file, int result);

@@ -30,6 +30,8 @@ enum sheaf_store_mark {
 struct sheaf_store_ops {
 	const char *name;
 	void (*submit)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
+	/* Optional: see sheaf_store_set_size(). */
+	void (*set_size)(struct sheaf_store *store, uint64_t size_bytes);
 	/* Optional: nobody uses the store for a while, give memory back that can be had again. Thread: any, at any time. */
 	void (*trim)(struct sheaf_store *store);
 	/*
@@ -53,7 +55,7 @@ struct sheaf_store_ops {
 struct sheaf_store {
 	const struct sheaf_store_ops *ops;
 	char *name;	     /* the image as the user named it; for messages */
-	uint64_t size_bytes; /* a multiple of 512 */
+	_Atomic uint64_t size_bytes; /* a multiple of 512; sheaf_store_set_size() changes it */
 	uint32_t alignment_bytes; /* of data pointers, offsets and lengths (O_DIRECT); 1 if any will do */
 	uint32_t physical_block_bytes; /* hint for VPD and READ CAPACITY: at least 512 */
 	bool read_only;
@@ -93,6 +95,16 @@ int sheaf_file_store_open(const char *path, const struct sheaf_file_store_option
 			  struct sheaf_store **ret_store);
 /** Another descriptor of a file store's image, which keeps the image locked when the store is gone. The descriptor, or -errno. */
 int sheaf_file_store_dup(const struct sheaf_store *store);
+/** Bytes that the image behind a file store has for it right now: all from the store's offset on. 0 or -errno. */
+int sheaf_file_store_measure(const struct sheaf_store *store, uint64_t *ret_bytes);
+/** Is the image a device, whose size is not ours to choose? */
+bool sheaf_file_store_is_device(const struct sheaf_store *store);
+/**
+ * sheaf_file_store_cut_image() - give a file store's image the length that a store of @bytes needs, durably
+ * Growth is sparse. The store keeps its own size: see sheaf_store_set_size().
+ * Thread: any, may wait. Return: 0; -errno: the image is as it was; -ENOTTY: a device.
+ */
+int sheaf_file_store_cut_image(const struct sheaf_store *store, uint64_t bytes);
 /** What another process needs to serve @store, which is a file store; the descriptor stays the store's. */
 void sheaf_file_store_describe(const struct sheaf_store *store, struct sheaf_file_image *ret);
 /**
@@ -137,6 +149,19 @@ static inline void sheaf_store_keep(struct sheaf_store *store, struct sheaf_loop
 	io->store = store;
 	io->loop = loop;
 	store->ops->keep(store, loop, io);
+}
+
+/**
+ * sheaf_store_set_size() - @store ends at @size_bytes, a multiple of 512, from now on
+ * Its image has that much already, and still has what a shrunk store leaves: no access beyond the smaller of both sizes is in flight.
+ * Thread: any, one at a time. 0, or -EOPNOTSUPP: not this kind.
+ */
+static inline int sheaf_store_set_size(struct sheaf_store *store, uint64_t size_bytes)
+{
+	if (!store->ops->set_size)
+		return -EOPNOTSUPP;
+	store->ops->set_size(store, size_bytes);
+	return 0;
 }
 
 /** A good moment to give memory back: nobody has used @store for a while. Thread: any, at any time. */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "driver/disk_driver.h"
+#include "driver/process.h"
 #include "host/driver_remote.h"
 
 #define LIMIT_MS 200
@@ -272,6 +273,8 @@ END_TEST
 
 static pid_t driver;
 
+static bool can_resize;
+
 static void start_driver_process(void)
 {
 	char number[16];
@@ -283,6 +286,8 @@ static void start_driver_process(void)
 
 		close(ends[0]);
 		setenv(SHEAF_CHANNEL_VARIABLE, number, 1);
+		if (can_resize)
+			exit(sheaf_driver_run(&sheaf_disk_driver, sheaf_disk_driver_resize, 1, argv));
 		exit(sheaf_driver_main(&sheaf_disk_driver, 1, argv));
 	}
 	ck_assert_int_gt(driver, 0);
@@ -387,6 +392,52 @@ START_TEST(region_that_does_not_fit_or_may_shrink_is_refused_by_the_driver)
 }
 END_TEST
 
+START_TEST(resize_is_for_images_that_are_there_and_in_its_order)
+{
+	uint64_t both = SHEAF_RESIZE_STORE | SHEAF_RESIZE_LU;
+
+	can_resize = true;
+	initialized_driver();
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 1, 2 << 20, both, -1), -EPROTO);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, UINT64_MAX, 2 << 20, both, -1), -EPROTO);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 0, both, -1), -EINVAL);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 513, both, -1), -EINVAL);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, UINT64_MAX - 511, both, -1), -EINVAL);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 2 << 20, 0, -1), -EINVAL);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 2 << 20, 4, -1), -EINVAL);
+	/* The logical unit is never longer than its store. */
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 2 << 20, SHEAF_RESIZE_LU, -1), -EINVAL);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 2 << 20, both, -1), 0);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 2 << 20, SHEAF_RESIZE_LU, -1), 0);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 512, SHEAF_RESIZE_LU, -1), 0);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 512, SHEAF_RESIZE_STORE, -1), 0);
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 1024, SHEAF_RESIZE_LU, -1), -EINVAL);
+	end_driver_process();
+}
+END_TEST
+
+/* One of others knows nothing of it, and says so by what it echoes. */
+START_TEST(driver_says_whether_it_can_resize)
+{
+	struct sheaf_message m = { .values = { SHEAF_DRIVER_API, 8, 1 } };
+
+	can_resize = _i;
+	start_driver_process();
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 512, SHEAF_RESIZE_LU, -1), -EPROTO);
+	ck_assert_int_eq(sheaf_remote_call(&remote, SHEAF_CALL_START, &m, -1), 0);
+	ck_assert_uint_eq(m.values[4], _i ? SHEAF_CAN_RESIZE : 0);
+	end_driver_process();
+	if (!_i)
+		return;
+	can_resize = false;
+	teardown();
+	setup();
+	initialized_driver();
+	ck_assert_int_eq(say(SHEAF_CALL_RESIZE, 0, 512, SHEAF_RESIZE_LU, -1), -EOPNOTSUPP);
+	end_driver_process();
+}
+END_TEST
+
 START_TEST(driver_ends_with_stop_and_with_sigterm)
 {
 	int status;
@@ -432,6 +483,8 @@ int main(void)
 	tcase_add_test(tc, request_out_of_order_does_nothing_and_is_answered);
 	tcase_add_test(tc, image_that_is_none_is_refused_by_the_driver);
 	tcase_add_test(tc, region_that_does_not_fit_or_may_shrink_is_refused_by_the_driver);
+	tcase_add_test(tc, resize_is_for_images_that_are_there_and_in_its_order);
+	tcase_add_loop_test(tc, driver_says_whether_it_can_resize, 0, 2);
 	tcase_add_loop_test(tc, driver_ends_with_stop_and_with_sigterm, 0, 2);
 	tcase_add_test(tc, host_that_is_none_ends_the_driver);
 	suite_add_tcase(suite, tc);
