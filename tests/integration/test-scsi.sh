@@ -168,6 +168,8 @@ let_go_on "$still_pid"
 for pid in "${callers[@]}"; do
 	wait_until 20 is_gone "$pid" || fail "a killed caller stays"
 done
+# Once more: a killed caller's WRITE of block 0 may have come after it.
+scsi write --lba=0 <"$tmp/data" >/dev/null || fail "write"
 umount_sheaf "$tmp/mnt"
 
 # A command whose driver stands still does not hold another's, nor its reset; at its deadline it ends, with an answer, by SG_IO too.
