@@ -37,6 +37,13 @@ enum sheaf_task_attribute {
 	SHEAF_ATTRIBUTE_ACA = 3,
 };
 
+/** Initiators that a host speaks for; a logical unit keeps unit attentions and reservations for each. */
+enum sheaf_initiator {
+	SHEAF_INITIATOR_MOUNT = 0,   /* the disk files */
+	SHEAF_INITIATOR_CALLERS = 1, /* who sends commands by DIR/.sheaf/sgN */
+	SHEAF_INITIATORS_MAX = 16,   /* the others: for front ends to come */
+};
+
 /** Which way the data of a task goes. */
 enum sheaf_transfer_direction {
 	SHEAF_TRANSFER_NONE = 0,
@@ -100,7 +107,7 @@ struct sheaf_task {
 	uint8_t transfer_direction;	      /* enum sheaf_transfer_direction */
 	uint8_t padding_114[2];
 	uint32_t timeout_in_milli_sec; /* 0 means no limit */
-	uint32_t initiator_index; /* I_T nexus: 0 the mount itself, 1 callers of .sheaf/sgN; reserved in DriverKit */
+	uint32_t initiator_index; /* enum sheaf_initiator: whose I_T nexus it comes by; reserved in DriverKit */
 	uint8_t reserved[2];
 	uint8_t padding_126[2];
 };

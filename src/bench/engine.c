@@ -27,6 +27,7 @@
 #include "driver/context.h"
 #include "host/probe.h"
 #include "host/queue.h"
+#include "scsi/nexus.h"
 
 #define BLOCK_BYTES   512u
 #define TIMEOUT_MS    30000u
@@ -183,6 +184,8 @@ static int make_host(struct engine *e)
 
 	if (r == 0)
 		r = sheaf_lu_create(e->store, &lu_options, &e->lu);
+	if (r == 0)
+		sheaf_lu_take_attention(e->lu, SHEAF_INITIATOR_MOUNT); /* POWER ON, as nobody probes */
 	lus[0] = e->lu;
 	if (r == 0)
 		r = sheaf_disk_create(lus, 1, setup->slots, &e->disk);

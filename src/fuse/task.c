@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <sheaf/scsi.h>
+
 #include "base/bits.h"
 #include "fuse/fuse.h"
 
@@ -21,7 +23,6 @@ enum {
 #define CDB_NDOB 0x01
 #define UNMAP_LIST_BYTES 24
 #define LBA_STATUS_BYTES (8 + 16)
-#define INITIATOR_CALLERS 1
 
 /* A disk whose VPD page names no limit takes what a slot holds. */
 uint64_t sheaf_task_longest(const struct sheaf_request *request)
@@ -138,6 +139,13 @@ void sheaf_task_lba_status(struct sheaf_request *request, uint64_t offset, sheaf
 	start(request, 0, next);
 }
 
+/* What may take as long as the medium is large, so that the caller's timeout counts, not the mount's. */
+static bool goes_over_the_medium(const uint8_t cdb[])
+{
+	return cdb[0] == SHEAF_SCSI_FORMAT_UNIT || cdb[0] == SHEAF_SCSI_SANITIZE ||
+	       cdb[0] == SHEAF_SCSI_SEND_DIAGNOSTIC;
+}
+
 void sheaf_task_pass_on(struct sheaf_request *request, const struct sheaf_passed_on *command,
 			sheaf_step *next)
 {
@@ -147,12 +155,22 @@ void sheaf_task_pass_on(struct sheaf_request *request, const struct sheaf_passed
 	memcpy(task->command_descriptor_block, command->cdb, sizeof(task->command_descriptor_block));
 	task->buffer_iovm_addr += command->at;
 	task->task_attribute = command->attribute;
-	task->initiator_index = INITIATOR_CALLERS;
+	task->initiator_index = SHEAF_INITIATOR_CALLERS;
 	if (command->timeout_ms && (!task->timeout_in_milli_sec ||
 				    command->timeout_ms < task->timeout_in_milli_sec))
 		task->timeout_in_milli_sec = command->timeout_ms;
 	request->passed_on = true;
-	start(request, command->bytes, next);
+	request->piece = command->bytes;
+	request->next = next;
+	if (goes_over_the_medium(command->cdb) && task->timeout_in_milli_sec &&
+	    command->timeout_ms > task->timeout_in_milli_sec) {
+		task->timeout_in_milli_sec =
+			(uint32_t)sheaf_min64(command->timeout_ms, SHEAF_TASK_TIMEOUT_MAX_MS);
+		sheaf_queue_start_within(request->fq->queue, request->slot,
+					 task->timeout_in_milli_sec);
+	} else {
+		sheaf_queue_start(request->fq->queue, request->slot);
+	}
 }
 
 bool sheaf_lba_extent(struct sheaf_request *request, const struct sheaf_result *result,

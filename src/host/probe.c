@@ -6,13 +6,17 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <sheaf/scsi.h>
+
 #include "base/bits.h"
 #include "base/log.h"
 #include "host/queue.h"
+#include "scsi/sense.h"
 
 /* A unit that reports attention or NOT READY this often in a row is not going to be ready. */
 #define READY_TRIES 16
 #define PROBE_DATA_BYTES 4096
+#define PHYSICAL_BLOCK_BYTES_MAX 65536
 
 struct probe {
 	struct sheaf_queue_client client;
@@ -51,8 +55,8 @@ void sheaf_put_lun(uint8_t lun_bytes[8], uint32_t lun)
 }
 
 /* One command with data in. Return: bytes that came, or -EIO. */
-static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t *cdb,
-		   uint8_t cdb_length, uint32_t data_length)
+static int command_by(struct probe *p, uint32_t initiator, uint64_t target, uint32_t lun,
+		      const uint8_t *cdb, uint8_t cdb_length, uint32_t data_length)
 {
 	int slot = sheaf_queue_take(p->queue);
 	struct sheaf_task *task;
@@ -61,6 +65,7 @@ static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t
 		return slot;
 	task = sheaf_queue_command(p->queue, (uint16_t)slot);
 	task->target_id = target;
+	task->initiator_index = initiator;
 	sheaf_put_lun(task->logical_unit_bytes, lun);
 	memcpy(task->command_descriptor_block, cdb, cdb_length);
 	task->command_size = cdb_length;
@@ -79,16 +84,45 @@ static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t
 	return sheaf_result_good(&p->result) ? (int)p->result.bytes_transferred : -EIO;
 }
 
-static int wait_ready(struct probe *p, uint64_t target, uint32_t lun)
+static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t *cdb,
+		   uint8_t cdb_length, uint32_t data_length)
+{
+	return command_by(p, SHEAF_INITIATOR_MOUNT, target, lun, cdb, cdb_length, data_length);
+}
+
+static bool is_spoilt(const struct sheaf_result *result)
+{
+	struct sheaf_sense sense;
+
+	return result->service_response == SHEAF_TASK_COMPLETE &&
+	       result->status == SHEAF_STATUS_CHECK_CONDITION &&
+	       sheaf_sense_parse(result->sense, result->sense_length, &sense) &&
+	       sense.key == SHEAF_KEY_MEDIUM_ERROR;
+}
+
+/*
+ * Each initiator that the host speaks for has unit attentions of its own: POWER ON is read off here, as a kernel's scan does. By
+ * REQUEST SENSE (SPC-4 section 6.39), so that it counts as no error; who does not know that command is asked all the same.
+ * A unit whose medium is spoilt (MEDIUM ERROR: a format or sanitize was cut off) is there all the same, to have that done again.
+ * Return: 0; 1: it is spoilt; -EIO.
+ */
+static int wait_ready(struct probe *p, uint32_t initiator, uint64_t target, uint32_t lun)
 {
 	static const uint8_t test_unit_ready[6] = { 0x00 };
+	static const uint8_t request_sense[6] = { 0x03, [4] = 18 };
 
+	for (int i = 0; i < READY_TRIES; i++)
+		if (command_by(p, initiator, target, lun, request_sense, 6, 18) < 3 ||
+		    (p->data[2] & 0x0f) != SHEAF_KEY_UNIT_ATTENTION)
+			break;
 	for (int i = 0; i < READY_TRIES; i++) {
-		if (command(p, target, lun, test_unit_ready, 6, 0) >= 0)
-			return 0;
 		/* Only an answer is worth another question: each that is not answered takes a deadline and all graces. */
 		if (p->result.service_response != SHEAF_TASK_COMPLETE)
 			break;
+		if (command_by(p, initiator, target, lun, test_unit_ready, 6, 0) >= 0)
+			return 0;
+		if (is_spoilt(&p->result))
+			return 1;
 	}
 	return -EIO;
 }
@@ -126,6 +160,12 @@ static void read_limits(struct probe *p, struct sheaf_unit *unit)
 	unit->maximum_write_same_blocks = 0;
 	/* SBC-4 section 6.6.4, block limits. */
 	if (inquiry(p, unit->target_id, unit->lun, 0xb0) >= 44) {
+		uint32_t granularity = sheaf_get_be16(p->data + 6) * unit->block_size;
+
+		/* Who says nothing of physical blocks may say what is best to be a multiple of. */
+		if (unit->physical_block_bytes == unit->block_size && granularity > unit->block_size &&
+		    granularity <= PHYSICAL_BLOCK_BYTES_MAX && (granularity & (granularity - 1)) == 0)
+			unit->physical_block_bytes = granularity;
 		unit->maximum_transfer_blocks = sheaf_get_be32(p->data + 8);
 		unit->maximum_unmap_blocks = sheaf_get_be32(p->data + 20);
 		unit->maximum_write_same_blocks = sheaf_get_be64(p->data + 36);
@@ -140,8 +180,11 @@ static int probe_unit(struct probe *p, struct sheaf_unit *unit)
 	/* SPC-4 section 6.11, all pages are not needed: header only. */
 	static const uint8_t mode_sense[6] = { 0x1a, 0x08, 0x3f, 0, 4, 0 };
 
-	if (wait_ready(p, unit->target_id, unit->lun) < 0)
+	int r = wait_ready(p, SHEAF_INITIATOR_MOUNT, unit->target_id, unit->lun);
+
+	if (r < 0 || wait_ready(p, SHEAF_INITIATOR_CALLERS, unit->target_id, unit->lun) < 0)
 		return -EIO;
+	unit->spoilt = r > 0;
 	/* Peripheral qualifier 0, device type 0: a direct-access block device. */
 	if (inquiry(p, unit->target_id, unit->lun, -1) < 36 || p->data[0] != 0)
 		return -EIO;
@@ -160,7 +203,7 @@ static int report_luns(struct probe *p, uint64_t target, uint32_t luns[SHEAF_LUN
 	int n, count;
 
 	sheaf_put_be32(cdb + 6, 8 + 8 * SHEAF_LUNS_MAX);
-	wait_ready(p, target, 0);
+	wait_ready(p, SHEAF_INITIATOR_MOUNT, target, 0);
 	n = command(p, target, 0, cdb, 12, 8 + 8 * SHEAF_LUNS_MAX);
 	if (n < 8)
 		return -EIO;
@@ -221,6 +264,11 @@ int sheaf_synchronize_unit(struct sheaf_queue *queue, const struct sheaf_unit *u
 
 	queue->client = &p.client;
 	r = command(&p, unit->target_id, unit->lun, synchronize_cache, 10, 0);
+	/* What is written is to be durable whoever has the unit reserved. */
+	if (r < 0 && p.result.service_response == SHEAF_TASK_COMPLETE &&
+	    p.result.status == SHEAF_STATUS_RESERVATION_CONFLICT)
+		r = command_by(&p, SHEAF_INITIATOR_CALLERS, unit->target_id, unit->lun,
+			       synchronize_cache, 10, 0);
 	queue->client = client;
 	return r < 0 ? -EIO : 0;
 }

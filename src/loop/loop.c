@@ -293,6 +293,25 @@ static int submit_and_sleep(struct sheaf_loop *loop, bool may_sleep)
 	return err;
 }
 
+/* What other threads posted, in their order. */
+static void take_posted(struct sheaf_loop *loop)
+{
+	struct sheaf_op *op, *next, *in_order = NULL;
+
+	if (!atomic_load_explicit(&loop->posted, memory_order_relaxed))
+		return;
+	op = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire);
+	for (; op; op = next) {
+		next = op->next;
+		op->next = in_order;
+		in_order = op;
+	}
+	for (op = in_order; op; op = next) {
+		next = op->next;
+		sheaf_loop_op_ready(loop, op, 0);
+	}
+}
+
 /* Steps 4 to 6. */
 static void work(struct sheaf_loop *loop)
 {
@@ -301,6 +320,7 @@ static void work(struct sheaf_loop *loop)
 	loop->now_ns = sheaf_clock_ns();
 	more = loop->backend->reap && loop->backend->reap(loop);
 	take_helped(loop);
+	take_posted(loop);
 	take_timers(loop);
 	run_ready(loop);
 	loop->busy = poll_hooks(loop) || more;
@@ -383,6 +403,24 @@ void sheaf_loop_wake(struct sheaf_loop *loop)
 		n = write(loop->doorbell_fd, &one, sizeof(one));
 	} while (n < 0 && errno == EINTR);
 	/* EAGAIN: the counter is at its end, so it is readable: awake. */
+}
+
+void sheaf_loop_post(struct sheaf_loop *loop, struct sheaf_op *op)
+{
+	struct sheaf_op *first = atomic_load_explicit(&loop->posted, memory_order_relaxed);
+
+	op->code = SHEAF_OP_READY;
+	if (owned(loop)) {
+		sheaf_loop_op_ready(loop, op, 0);
+		return;
+	}
+	do {
+		op->next = first;
+	} while (!atomic_compare_exchange_weak_explicit(&loop->posted, &first, op,
+							memory_order_release,
+							memory_order_relaxed));
+	/* A loop that runs looks at what is posted after it was woken, and before it sleeps again. */
+	sheaf_loop_wake(loop);
 }
 
 int sheaf_loop_doorbell_fd(const struct sheaf_loop *loop)

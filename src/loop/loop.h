@@ -5,7 +5,7 @@
  * A turn: submit everything once, sleep only when nothing came inline, take all completions that are there and run
  * their handlers, ask the hooks for work, let hooks flush what gathered into bundles.
  *
- *   1. Everything here but sheaf_loop_wake() is called by the loop's own thread (asserted).
+ *   1. Everything here but sheaf_loop_wake() and sheaf_loop_post() is called by the loop's own thread (asserted).
  *   2. An operation (struct sheaf_op) is as sheaf/loop.h says, which is the part that drivers see.
  */
 #ifndef SHEAF_LOOP_H
@@ -101,6 +101,11 @@ int sheaf_loop_run(struct sheaf_loop *loop);
 void sheaf_loop_stop(struct sheaf_loop *loop);
 /** Make a sleeping loop take a turn. Thread: any. One system call. */
 void sheaf_loop_wake(struct sheaf_loop *loop);
+/**
+ * sheaf_loop_post() - done(@op, 0) is called in one of the loop's next turns
+ * Thread: any; from another one than the loop's it costs a system call.  Ownership: as with every start of an operation.
+ */
+void sheaf_loop_post(struct sheaf_loop *loop, struct sheaf_op *op);
 /** The eventfd that wakes the loop; who writes to it need not have the loop. */
 int sheaf_loop_doorbell_fd(const struct sheaf_loop *loop);
 /** Ring @doorbell_fd of another loop as an entry of this loop's next submission. */

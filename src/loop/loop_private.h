@@ -85,6 +85,7 @@ struct sheaf_loop {
 	struct sheaf_op *timers; /* sorted; op->offset is the deadline */
 	struct sheaf_loop_hook *hooks;
 	struct sheaf_helper_pool *pool; /* NULL until the first use */
+	_Atomic(struct sheaf_op *) posted; /* by other threads, the last one first */
 
 	struct sheaf_op doorbell; /* reads doorbell_fd, always in flight */
 	struct iovec doorbell_iov;

@@ -31,8 +31,7 @@ void sheaf_lu_note_written(struct sheaf_lu *lu)
 		raise_to(&lu->written, written + 1);
 }
 
-/* Whether a flush is due; it covers changes up to *ret_upto. */
-static bool flush_is_due(struct sheaf_lu *lu, uint64_t *ret_upto)
+bool sheaf_lu_flush_is_due(struct sheaf_lu *lu, uint64_t *ret_upto)
 {
 	uint64_t written = atomic_load(&lu->written);
 
@@ -41,6 +40,11 @@ static bool flush_is_due(struct sheaf_lu *lu, uint64_t *ret_upto)
 	raise_to(&lu->sampled, written);
 	*ret_upto = written;
 	return true;
+}
+
+void sheaf_lu_note_flushed(struct sheaf_lu *lu, uint64_t upto)
+{
+	raise_to(&lu->synced, upto);
 }
 
 static void read_done(struct sheaf_store_io *io, int result)
@@ -61,17 +65,42 @@ static void flushed(struct sheaf_store_io *io, int result)
 		sheaf_lu_end_io_error(lt, result);
 		return;
 	}
-	raise_to(&lt->lu->synced, lt->cursor);
+	sheaf_lu_note_flushed(lt->lu, lt->cursor);
 	lt->resume(lt);
 }
 
 void sheaf_lu_flush_then(struct sheaf_lu_task *lt, void (*resume)(struct sheaf_lu_task *lt))
 {
 	lt->resume = resume;
-	if (flush_is_due(lt->lu, &lt->cursor))
+	if (sheaf_lu_flush_is_due(lt->lu, &lt->cursor))
 		sheaf_lu_submit(lt, SHEAF_STORE_FLUSH, 0, 0, NULL, flushed);
 	else
 		resume(lt);
+}
+
+static void finish(struct sheaf_lu_task *lt)
+{
+	lt->done(lt);
+}
+
+/* In the place of lt->done: the response is filled in. A flush that fails writes it anew. */
+static void flush_before_done(struct sheaf_lu_task *lt)
+{
+	lt->done = lt->done_later;
+	if (lt->response->completion_status == SHEAF_STATUS_GOOD)
+		sheaf_lu_flush_then(lt, finish);
+	else
+		finish(lt);
+}
+
+void sheaf_lu_heed_write_through(struct sheaf_lu_task *lt)
+{
+	if (!(lt->command->flags & SHEAF_CDB_WRITES) || lt->done == flush_before_done ||
+	    !(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) &
+	      SHEAF_CONDITION_WRITE_THROUGH))
+		return;
+	lt->done_later = lt->done;
+	lt->done = flush_before_done;
 }
 
 static void read_now(struct sheaf_lu_task *lt)
@@ -120,10 +149,11 @@ static void synchronized(struct sheaf_lu_task *lt)
 	sheaf_lu_end_good(lt, 0);
 }
 
-/** SYNCHRONIZE CACHE (10), (16), SBC-4: all blocks, whatever range is named; IMMED waits too. */
+/** SYNCHRONIZE CACHE (10), (16), SBC-4: all blocks, whatever range is named. */
 void sheaf_lu_synchronize_cache(struct sheaf_lu_task *lt)
 {
-	sheaf_lu_flush_then(lt, synchronized);
+	if (!(lt->task.command_descriptor_block[1] & SHEAF_CDB_SYNC_IMMED) || !sheaf_lu_flush_behind(lt))
+		sheaf_lu_flush_then(lt, synchronized);
 }
 
 /**

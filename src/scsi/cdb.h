@@ -32,6 +32,22 @@ enum sheaf_cdb_flags {
 	SHEAF_CDB_ANY_LUN = 4,	   /* answers for a LUN that does not exist */
 	SHEAF_CDB_ZERO_IS_256 = 8, /* TRANSFER LENGTH of READ(6) and WRITE(6) */
 	SHEAF_CDB_SERVICE = 16,	   /* told apart by SERVICE ACTION */
+	SHEAF_CDB_MEDIUM = 32,	   /* NOT READY while the medium is (stopped, being formatted) */
+	/* In the range gate (task_set.h) while it runs, for its blocks; without blocks, for all of the LU. */
+	SHEAF_CDB_SHARES = 64,	 /* with others that share */
+	SHEAF_CDB_EXCLUDES = 128, /* alone: what it reads and writes is one step to everybody else */
+	SHEAF_CDB_ALL_LUS = 4096, /* reaches other LUs of its target, and enters the gate for each access by itself */
+};
+
+/**
+ * What a command may when another initiator holds a reservation, SPC-4 table 66 (persistent), SPC-2
+ * table 9 (RESERVE) and SBC-4's own. The default is the strict one.
+ */
+enum sheaf_cdb_reserved {
+	SHEAF_CDB_RESERVED_CONFLICT, /* RESERVATION CONFLICT */
+	SHEAF_CDB_RESERVED_READS,    /* reads the medium: the write exclusive types let it through */
+	SHEAF_CDB_RESERVED_ALLOWED,  /* always runs, or looks at the reservation itself */
+	SHEAF_CDB_RESERVED_READINESS, /* TEST UNIT READY: persistent ones let it through, RESERVE does not */
 };
 
 struct sheaf_cdb_place {
@@ -42,7 +58,8 @@ struct sheaf_cdb_command {
 	const char *name; /* as printed in the standard */
 	uint8_t opcode, service_action;
 	uint8_t length;
-	uint8_t flags;
+	uint8_t reserved; /* enum sheaf_cdb_reserved */
+	uint16_t flags;	  /* enum sheaf_cdb_flags */
 	uint8_t count_is;  /* enum sheaf_cdb_count */
 	uint8_t direction; /* enum sheaf_transfer_direction */
 	struct sheaf_cdb_place lba, count;
@@ -50,8 +67,14 @@ struct sheaf_cdb_command {
 	 * CDB usage data as in REPORT SUPPORTED OPERATION CODES: bits that may be set; [0] opcode.
 	 */
 	uint8_t usage[SHEAF_CDB_MAX];
+	uint32_t nominal_s, recommended_s; /* timeouts; 0: those of its kind, see sheaf_cdb_timeouts() */
 	void (*run)(struct sheaf_lu_task *lt);
 };
+
+/** The rows by standard, each table ended by a row without a name; rows of one opcode stand together. */
+extern const struct sheaf_cdb_command sheaf_cdb_block_rows[];	/* SBC-4: cdb_block.c */
+extern const struct sheaf_cdb_command sheaf_cdb_primary_rows[]; /* SPC-4: cdb_primary.c */
+extern const struct sheaf_cdb_command sheaf_cdb_reservation_rows[]; /* SPC-4, SPC-2: cdb_reservation.c */
 
 /** How a lookup can end. */
 enum sheaf_cdb_verdict {
@@ -70,7 +93,7 @@ enum sheaf_cdb_verdict sheaf_cdb_find(const uint8_t *cdb, unsigned size,
 				      const struct sheaf_cdb_command **ret_command,
 				      uint16_t *ret_byte, int8_t *ret_bit);
 /**
- * Whether only bits of the usage mask are set; *ret_byte and *ret_bit name the first (highest)
+ * Whether only bits of the usage mask, and NACA in CONTROL, are set; *ret_byte and *ret_bit name the first (highest)
  * that is not. @cdb: SHEAF_CDB_MAX bytes can be read; those past the command's length count for nothing.
  */
 bool sheaf_cdb_check_usage(const struct sheaf_cdb_command *command, const uint8_t *cdb,
@@ -82,8 +105,15 @@ uint64_t sheaf_cdb_lba(const struct sheaf_cdb_command *command, const uint8_t *c
  * commands without.
  */
 uint32_t sheaf_cdb_count(const struct sheaf_cdb_command *command, const uint8_t *cdb);
+/**
+ * Timeouts in seconds, SPC-4 section 6.35.4: after *ret_nominal it is worth asking how it goes, after *ret_recommended
+ * something is wrong. A row that names none: 10 for what touches no blocks; else 30, the deadline that a mount gives its tasks by
+ * default, whatever the blocks (limits are such that all of them end well before).
+ */
+void sheaf_cdb_timeouts(const struct sheaf_cdb_command *command, uint32_t *ret_nominal,
+			uint32_t *ret_recommended);
 
-/** Row @index of the table, NULL at its end; for tests and for lists of commands. */
+/** Row @index of all tables, NULL after the last one; for tests and for lists of commands. */
 const struct sheaf_cdb_command *sheaf_cdb_row(unsigned index);
 
 #endif

@@ -2,8 +2,8 @@
 /**
  * lu.c - the LU itself: making it, checking and starting a command, ending one
  *
- * The way of a command: row of the table → unit attention → reserved bits → write protection →
- * range, limit, data → handler → (store accesses) → sheaf_lu_end_*() → done().
+ * The way of a command: row of the table → reserved bits → conditions (unit attention, …) → write protection →
+ * range, limit, data → task set → handler → (store accesses) → sheaf_lu_end_*() → done().
  */
 #include "scsi/lu.h"
 
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "scsi/errno_sense.h"
 #include "scsi/lu_impl.h"
 
@@ -34,20 +35,41 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 	lu->blocks = store->size_bytes / block_size;
 	lu->maximum_transfer_blocks =
 		sheaf_min64(options->maximum_transfer_bytes / block_size, UINT32_MAX);
-	lu->maximum_unmap_blocks = SHEAF_LU_UNMAP_BYTES_MAX / block_size;
-	lu->maximum_write_same_blocks = SHEAF_LU_WRITE_SAME_BYTES_MAX / block_size;
+	lu->maximum_unmap_blocks = SHEAF_LU_UNMAP_BLOCKS_MAX;
+	lu->maximum_write_same_blocks = SHEAF_LU_WRITE_SAME_BLOCKS_MAX;
+	/* Its data is twice as long as what it writes. */
+	lu->maximum_compare_and_write_blocks =
+		(uint8_t)sheaf_min64(lu->maximum_transfer_blocks > 1 ? lu->maximum_transfer_blocks / 2 : 1,
+				     SHEAF_LU_COMPARE_AND_WRITE_BLOCKS_MAX);
 	lu->read_only = options->read_only || store->read_only;
+	lu->born_ns = sheaf_clock_ns();
 	memcpy(lu->serial, options->serial, serial_length);
 	if (options->written)
 		sheaf_lu_note_written(lu);
+	pthread_mutex_init(&lu->lock, NULL);
+	sheaf_lu_reset_modes(lu);
+	sheaf_unit_init(lu);
+	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_POWER_ON);
+	sheaf_reservations_init(lu);
 	*ret_lu = lu;
 	return 0;
 }
 
 struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu)
 {
+	if (lu) {
+		sheaf_upkeep_deinit(&lu->unit.upkeep);
+		sheaf_buffers_deinit(&lu->buffers);
+		pthread_mutex_destroy(&lu->lock);
+	}
 	free(lu);
 	return NULL;
+}
+
+void sheaf_lu_set_lun(struct sheaf_lu *lu, uint32_t lun)
+{
+	assert(lun < SHEAF_TASK_SET_LUS_MAX);
+	lu->lun = lun;
 }
 
 uint64_t sheaf_lu_blocks(const struct sheaf_lu *lu)
@@ -62,14 +84,19 @@ uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu)
 
 void sheaf_lu_reset(struct sheaf_lu *lu)
 {
-	atomic_store(&lu->unit_attention, SHEAF_ASC_BUS_DEVICE_RESET);
+	sheaf_reservations_reset(lu);
+	sheaf_lu_clear_aca(lu, SHEAF_INITIATOR_NONE);
+	sheaf_lu_reset_modes(lu);
+	sheaf_lu_forget_copies(lu);
+	sheaf_buffers_reset(lu);
+	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
 }
 
-uint32_t sheaf_lu_take_unit_attention(struct sheaf_lu *lu)
+void sheaf_lu_nexus_loss(struct sheaf_lu *lu, uint32_t initiator)
 {
-	if (atomic_load_explicit(&lu->unit_attention, memory_order_relaxed) == 0)
-		return 0;
-	return atomic_exchange(&lu->unit_attention, 0);
+	sheaf_reservations_nexus_loss(lu, initiator);
+	sheaf_lu_clear_aca(lu, initiator);
+	sheaf_lu_raise_attention(lu, initiator, SHEAF_ASC_NEXUS_LOSS);
 }
 
 /* Fill in all of the response but sense data, and give the task back. lt is gone. */
@@ -79,6 +106,7 @@ static void end(struct sheaf_lu_task *lt, uint8_t status, uint64_t bytes, uint8_
 
 	assert(bytes <= lt->task.requested_transfer_count);
 	if (lt->scratch || lt->pattern) {
+		sheaf_lu_copy_ended(lt, status == SHEAF_STATUS_GOOD && !sheaf_lu_is_aborted(lt));
 		free(lt->scratch);
 		free(lt->pattern);
 		lt->scratch = lt->pattern = NULL;
@@ -93,6 +121,7 @@ static void end(struct sheaf_lu_task *lt, uint8_t status, uint64_t bytes, uint8_
 	response->service_response = SHEAF_TASK_COMPLETE;
 	response->bytes_transferred = bytes;
 	response->sense_length = sense_length;
+	sheaf_task_set_leave(lt);
 	lt->done(lt);
 }
 
@@ -101,10 +130,21 @@ void sheaf_lu_end_good(struct sheaf_lu_task *lt, uint64_t bytes)
 	end(lt, SHEAF_STATUS_GOOD, bytes, 0);
 }
 
+void sheaf_lu_end_status(struct sheaf_lu_task *lt, uint8_t status)
+{
+	end(lt, status, 0, 0);
+}
+
 void sheaf_lu_end_sense(struct sheaf_lu_task *lt, const struct sheaf_sense *sense)
 {
-	unsigned length = sheaf_sense_build_fixed(sense, lt->response->sense_buffer);
+	unsigned length;
 
+	if (lt->lu)
+		sheaf_aca_note_check_condition(lt);
+	if (lt->lu && sheaf_modes_sense_is_descriptor(&lt->lu->modes))
+		length = sheaf_sense_build_descriptor(sense, lt->response->sense_buffer);
+	else
+		length = sheaf_sense_build_fixed(sense, lt->response->sense_buffer);
 	end(lt, SHEAF_STATUS_CHECK_CONDITION, 0, (uint8_t)length);
 }
 
@@ -183,6 +223,17 @@ bool sheaf_lu_check_data(struct sheaf_lu_task *lt, uint64_t bytes)
 	return true;
 }
 
+bool sheaf_lu_check_data_out_is(struct sheaf_lu_task *lt, uint64_t bytes)
+{
+	if (lt->task.transfer_direction == SHEAF_TRANSFER_TO_TARGET &&
+	    lt->task.requested_transfer_count != bytes) {
+		/* Not the CDB is wrong, but the size that came beside it. */
+		sheaf_lu_end_check(lt, SHEAF_KEY_ILLEGAL_REQUEST, SHEAF_ASC_INVALID_FIELD_IN_COMMAND_IU);
+		return false;
+	}
+	return sheaf_lu_check_data(lt, bytes);
+}
+
 uint64_t sheaf_lu_reply_room(const struct sheaf_lu_task *lt)
 {
 	return sheaf_min64(lt->count_bytes, lt->task.requested_transfer_count);
@@ -208,6 +259,16 @@ void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t leng
 	sheaf_lu_reply_end(lt, length);
 }
 
+/* FUA, or WCE is 0. Of other commands that write, all pieces are flushed at once at the end. */
+static bool wants_fua(const struct sheaf_lu_task *lt)
+{
+	uint32_t conditions = atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed);
+
+	return (conditions & SHEAF_CONDITION_WRITE_THROUGH) ||
+	       (lt->command->length > 6 &&
+		(lt->task.command_descriptor_block[1] & SHEAF_CDB_RW_FUA));
+}
+
 void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba,
 		     uint64_t blocks, void *data,
 		     void (*done)(struct sheaf_store_io *io, int result))
@@ -215,16 +276,18 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 	struct sheaf_lu *lu = lt->lu;
 
 	assert(sheaf_range_within(lba, blocks, lu->blocks));
+	if (sheaf_lu_is_aborted(lt)) {
+		sheaf_lu_end_good(lt, 0);
+		return;
+	}
 	lt->io.op = op;
-	lt->io.fua = false;
 	lt->io.offset = lba * lu->block_size;
 	lt->io.length = blocks * lu->block_size;
 	lt->io.data = data;
 	lt->io.done = done;
 	lt->io.moved = 0;
-	if (op == SHEAF_STORE_WRITE && lt->command->count_is == SHEAF_CDB_COUNT_TRANSFER &&
-	    lt->command->length > 6)
-		lt->io.fua = lt->task.command_descriptor_block[1] & SHEAF_CDB_RW_FUA;
+	lt->io.fua = op == SHEAF_STORE_WRITE && lt->command->count_is == SHEAF_CDB_COUNT_TRANSFER &&
+		     wants_fua(lt);
 	sheaf_store_submit(lu->store, lt->loop, &lt->io);
 }
 
@@ -274,7 +337,6 @@ static bool check(struct sheaf_lu_task *lt)
 	const uint8_t *cdb = lt->task.command_descriptor_block;
 	uint16_t byte = 0;
 	int8_t bit = 0;
-	uint32_t attention;
 
 	switch (sheaf_cdb_find(cdb, lt->task.command_size, &lt->command, &byte, &bit)) {
 	case SHEAF_CDB_OK:
@@ -290,17 +352,13 @@ static bool check(struct sheaf_lu_task *lt)
 		sheaf_lu_end_check(lt, SHEAF_KEY_ILLEGAL_REQUEST, SHEAF_ASC_LU_NOT_SUPPORTED);
 		return false;
 	}
-	if (!(lt->command->flags & SHEAF_CDB_PASSES_UA)) {
-		attention = sheaf_lu_take_unit_attention(lt->lu);
-		if (attention) {
-			sheaf_lu_end_check(lt, SHEAF_KEY_UNIT_ATTENTION, (uint16_t)attention);
-			return false;
-		}
-	}
 	if (!sheaf_cdb_check_usage(lt->command, cdb, &byte, &bit)) {
 		sheaf_lu_end_bad_field(lt, byte, bit);
 		return false;
 	}
+	if (lt->lu && atomic_load_explicit(&lt->lu->conditions, memory_order_acquire) &&
+	    !sheaf_lu_check_conditions(lt))
+		return false;
 	if ((lt->command->flags & SHEAF_CDB_WRITES) && lt->lu->read_only) {
 		sheaf_lu_end_check(lt, SHEAF_KEY_DATA_PROTECT, SHEAF_ASC_WRITE_PROTECTED);
 		return false;
@@ -314,7 +372,15 @@ static void execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_tas
 	lt->lun_count = lun_count;
 	lt->scratch = NULL;
 	lt->pattern = NULL;
-	if (check(lt))
+	if (check(lt) && (!lu || sheaf_task_set_enter(lt)))
+		lt->command->run(lt);
+}
+
+void sheaf_lu_continue(struct sheaf_lu_task *lt)
+{
+	if (sheaf_lu_is_aborted(lt))
+		sheaf_lu_end_good(lt, 0);
+	else if (sheaf_lu_check_conditions_again(lt))
 		lt->command->run(lt);
 }
 

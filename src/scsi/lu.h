@@ -15,6 +15,7 @@
 #include <sheaf/task.h>
 
 #include "loop/loop.h"
+#include "scsi/task_set.h"
 #include "store/store.h"
 
 struct sheaf_lu;
@@ -42,11 +43,20 @@ struct sheaf_lu_options {
  * @done:     called once, on the loop; may be called from inside sheaf_lu_execute().
  */
 struct sheaf_lu_task {
-	struct sheaf_task task;
+	struct sheaf_task task; /* initiator_index: less than SHEAF_INITIATORS_MAX, checked by the controller */
 	struct sheaf_response *response;
 	uint8_t *data;
 	struct sheaf_loop *loop;
 	void (*done)(struct sheaf_lu_task *lt);
+	/*
+	 * W: task management, any thread; R: the LU and the controller. The tag of an aborted task: it makes no further access,
+	 * and what its response says is the controller's business.
+	 */
+	_Atomic uint64_t aborted_tag;
+	/* The task set's (task_set.c). */
+	struct sheaf_task_set *set;
+	struct sheaf_gate_entry gate_entry;
+	uint8_t held; /* what it gives back when it ends: SHEAF_HELD_* */
 	/* The LU's own. */
 	struct sheaf_lu *lu; /* NULL: the LUN does not exist */
 	const struct sheaf_cdb_command *command;
@@ -59,6 +69,7 @@ struct sheaf_lu_task {
 	uint8_t provisioning; /* GET LBA STATUS: status of the blocks from lba to cursor */
 	uint64_t cursor, end; /* blocks being worked on: from cursor to end */
 	void (*resume)(struct sheaf_lu_task *lt); /* what comes when cursor reached end */
+	void (*done_later)(struct sheaf_lu_task *lt); /* done, while a flush comes before it (block.c) */
 	/* Allocated by rare commands (UNMAP, WRITE SAME, VERIFY), freed before done(). */
 	uint8_t *scratch, *pattern;
 };
@@ -72,15 +83,29 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 		    struct sheaf_lu **ret_lu);
 struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu);
 
-/** Run lt->task on @lu. @luns and @lun_count: for REPORT LUNS, LUN numbers 0..lun_count-1 exist. */
+/** @lu is logical unit number @lun of its target, 0 until then. Before its first command. */
+void sheaf_lu_set_lun(struct sheaf_lu *lu, uint32_t lun);
+
+/** Run lt->task, a task of the set, on @lu. @lun_count: for REPORT LUNS, LUN numbers 0..lun_count-1 exist. */
 void sheaf_lu_execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_task *lt);
 /**
  * A task for a LUN that does not exist: SPC-4 section 5.15 (INQUIRY, REPORT LUNS, REQUEST SENSE
  * answer, others LOGICAL UNIT NOT SUPPORTED).
  */
 void sheaf_lu_execute_absent(uint32_t lun_count, struct sheaf_lu_task *lt);
-/** LOGICAL UNIT RESET: unit attention 29h/03h for the next command. Thread: any. */
+/** A task that waited in its set goes on. Thread: lt->loop's. */
+void sheaf_lu_continue(struct sheaf_lu_task *lt);
+/**
+ * LOGICAL UNIT RESET, SAM-5 section 6.3.3: unit attention 29h/03h for every initiator; RESERVE and ACA conditions end, persistent
+ * reservations do not. Thread: any.
+ */
 void sheaf_lu_reset(struct sheaf_lu *lu);
+/** @initiator's I_T nexus is lost, SAM-5 section 6.3.4: unit attention 29h/07h for it; its RESERVE and ACA condition end. Thread: any. */
+void sheaf_lu_nexus_loss(struct sheaf_lu *lu, uint32_t initiator);
+/** CLEAR ACA, SAM-5 section 7.4, by @initiator; SHEAF_INITIATOR_NONE: all conditions. Thread: any. */
+void sheaf_lu_clear_aca(struct sheaf_lu *lu, uint32_t initiator);
+/** Is there one task set for all initiators (TST 000b), or one for each nexus (001b)? Thread: any. */
+bool sheaf_lu_task_set_is_shared(const struct sheaf_lu *lu);
 
 uint64_t sheaf_lu_blocks(const struct sheaf_lu *lu);
 uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu);

@@ -254,7 +254,7 @@ void sheaf_lu_write_same(struct sheaf_lu_task *lt)
 		sheaf_lu_end_bad_field(lt, lt->command->count.byte, 7);
 		return;
 	}
-	if (has_block(lt) && !sheaf_lu_check_data(lt, lu->block_size))
+	if (has_block(lt) && !sheaf_lu_check_data_out_is(lt, lu->block_size))
 		return;
 	lt->cursor = lt->lba;
 	lt->end = lt->lba + lt->blocks;

@@ -8,8 +8,8 @@
 
 #include <sheaf/scsi.h>
 
-/** Longest sense data made here: descriptor format with both descriptors. */
-#define SHEAF_SENSE_BUILD_MAX 28
+/** Longest sense data made here: descriptor format with all descriptors. */
+#define SHEAF_SENSE_BUILD_MAX 40
 
 /**
  * struct sheaf_sense - what sense data says
@@ -17,6 +17,7 @@
  *               needs more.
  * @field_byte, @field_bit: with @field_valid: what is wrong in the CDB or parameter list; bit -1:
  * the byte.
+ * @progress: with @progress_valid, which goes with NO SENSE and NOT READY: 65536ths that are done.
  */
 struct sheaf_sense {
 	uint8_t key;  /* enum sheaf_sense_key */
@@ -28,6 +29,10 @@ struct sheaf_sense {
 	bool field_in_cdb;
 	int8_t field_bit;
 	uint16_t field_byte;
+	bool segment_valid; /* written only: which segment of an EXTENDED COPY, in COMMAND-SPECIFIC INFORMATION */
+	uint16_t segment;
+	bool progress_valid;
+	uint16_t progress;
 };
 
 /**
@@ -35,7 +40,7 @@ struct sheaf_sense {
  * length.
  */
 unsigned sheaf_sense_build_fixed(const struct sheaf_sense *sense, uint8_t *out);
-/** Write descriptor format, SPC-4 section 4.5.2: 8 to 28 bytes at @out. Return: the length. */
+/** Write descriptor format, SPC-4 section 4.5.2: 8 to 40 bytes at @out. Return: the length. */
 unsigned sheaf_sense_build_descriptor(const struct sheaf_sense *sense, uint8_t *out);
 /**
  * sheaf_sense_parse() - read either format; @data comes from outside and is checked

@@ -31,6 +31,7 @@
 #include "driver/context.h"
 #include "host/probe.h"
 #include "host/queue.h"
+#include "scsi/nexus.h"
 
 #define TRANSFER_BYTES 4096u
 #define BLOCK_BYTES    512u
@@ -237,6 +238,7 @@ static void make_host(struct bench *b)
 
 	b->store = make_store(b->setup.store);
 	must(sheaf_lu_create(b->store, &lu_options, &b->lu), "LU");
+	sheaf_lu_take_attention(b->lu, SHEAF_INITIATOR_MOUNT); /* POWER ON */
 	lus[0] = b->lu;
 	must(sheaf_disk_create(lus, 1, options.slots, &b->disk), "controller");
 	const struct sheaf_host_options host_options = {

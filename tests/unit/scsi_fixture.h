@@ -18,10 +18,12 @@
 
 #include "base/bits.h"
 #include "scsi/lu.h"
+#include "scsi/nexus.h"
 #include "scsi/sense.h"
 
 #define FAKE_QUEUE_MAX 64
 #define FAKE_SECTOR    512
+#define FIXTURE_TASKS_MAX 16
 
 struct fake_store {
 	struct sheaf_store store; /* first */
@@ -35,6 +37,10 @@ struct fake_store {
 	unsigned done[SHEAF_STORE_STATUS + 1];
 	uint64_t extent_max; /* STATUS says at most this much; 0: no limit */
 	bool last_fua;
+	uint8_t kept[SHEAF_STORE_KEPT_MAX];
+	int kept_length;		 /* negative: what kept() says; -EOPNOTSUPP at first */
+	struct sheaf_store_io *keeping; /* until the next drain */
+	int keep_result;
 };
 
 static inline struct fake_store *fake_of(struct sheaf_store *store)
@@ -65,9 +71,30 @@ static struct sheaf_store *fake_free(struct sheaf_store *store)
 	return NULL;
 }
 
+static void fake_keep(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io)
+{
+	(void)loop;
+	assert(!fake_of(store)->keeping && io->length <= SHEAF_STORE_KEPT_MAX);
+	fake_of(store)->keeping = io;
+}
+
+static int fake_kept(struct sheaf_store *store, void *data, size_t room)
+{
+	const struct fake_store *fake = fake_of(store);
+
+	if (fake->kept_length < 0)
+		return fake->kept_length;
+	if ((size_t)fake->kept_length > room)
+		return -E2BIG;
+	memcpy(data, fake->kept, (size_t)fake->kept_length);
+	return fake->kept_length;
+}
+
 static const struct sheaf_store_ops fake_ops = {
 	.name = "fake",
 	.submit = fake_submit,
+	.keep = fake_keep,
+	.kept = fake_kept,
 	.free = fake_free,
 };
 
@@ -80,6 +107,7 @@ static inline struct fake_store *fake_create(uint64_t size)
 	fake->store.alignment_bytes = 1;
 	fake->store.physical_block_bytes = 4096;
 	fake->store.can_discard = true;
+	fake->kept_length = -EOPNOTSUPP;
 	/* Large stores are for addresses only. */
 	fake->bytes = calloc(1, size < (16u << 20) ? size : 1);
 	fake->mapped = calloc(size < (16u << 20) ? size / FAKE_SECTOR : 1, sizeof(bool));
@@ -149,16 +177,35 @@ static inline void fake_complete(struct fake_store *fake, unsigned index)
 	io->done(io, 0);
 }
 
-static inline void fake_drain(struct fake_store *fake)
+static inline void fake_complete_keep(struct fake_store *fake)
 {
-	while (fake->queued)
-		fake_complete(fake, 0);
+	struct sheaf_store_io *io = fake->keeping;
+	int result = fake->keep_result;
+
+	fake->keeping = NULL;
+	if (result == 0) {
+		memcpy(fake->kept, io->data, io->length);
+		fake->kept_length = (int)io->length;
+	}
+	io->done(io, result);
 }
 
-/* One LU, one task. */
+static inline void fake_drain(struct fake_store *fake)
+{
+	while (fake->queued || fake->keeping) {
+		if (fake->keeping)
+			fake_complete_keep(fake);
+		else
+			fake_complete(fake, 0);
+	}
+}
+
+/* One task, by one initiator, on an LU that is its own or another fixture's. */
 struct scsi_fixture {
 	struct fake_store *fake;
 	struct sheaf_lu *lu;
+	struct sheaf_task_set set; /* not of one that shares another's */
+	uint32_t initiator;
 	struct sheaf_lu_task lt;
 	struct sheaf_response response;
 	uint8_t *
@@ -176,6 +223,22 @@ static inline void fixture_done(struct sheaf_lu_task *lt)
 	f->ended++;
 }
 
+/* There is one thread, so who waited goes on at once. */
+static inline void fixture_resume(struct sheaf_lu_task *lt)
+{
+	sheaf_lu_continue(lt);
+}
+
+/* A second task (and initiator) on the LU of @with, which is closed last. */
+static inline void fixture_share(struct scsi_fixture *f, struct scsi_fixture *with)
+{
+	memset(f, 0, sizeof(*f));
+	f->fake = with->fake;
+	f->lu = with->lu;
+	f->lun_count = 1;
+	sheaf_task_set_add(&with->set, &f->lt);
+}
+
 static inline void fixture_open(struct scsi_fixture *f, uint64_t size, uint32_t block_size,
 				bool read_only)
 {
@@ -189,12 +252,19 @@ static inline void fixture_open(struct scsi_fixture *f, uint64_t size, uint32_t 
 	f->lun_count = 1;
 	int r = sheaf_lu_create(&f->fake->store, &options, &f->lu);
 	assert(r == 0);
+	r = sheaf_task_set_init(&f->set, FIXTURE_TASKS_MAX, fixture_resume);
+	assert(r == 0);
 	(void)r;
+	sheaf_task_set_add(&f->set, &f->lt);
+	/* POWER ON is for the tests that ask for it. */
+	for (uint32_t i = 0; i < SHEAF_INITIATORS_MAX; i++)
+		sheaf_lu_take_attention(f->lu, i);
 }
 
 static inline void fixture_close(struct scsi_fixture *f)
 {
 	free(f->data);
+	sheaf_task_set_deinit(&f->set);
 	sheaf_lu_free(f->lu);
 	sheaf_store_free(&f->fake->store);
 }
@@ -212,8 +282,11 @@ static inline void fixture_start(struct scsi_fixture *f, const uint8_t *cdb, uns
 	}
 	free(f->data);
 	f->data = data;
-	memset(&f->lt, 0xa5, sizeof(f->lt));
+	/* But for what the task set keeps in it. */
+	memset(&f->lt.lu, 0xa5, sizeof(f->lt) - offsetof(struct sheaf_lu_task, lu));
 	memset(&f->lt.task, 0, sizeof(f->lt.task));
+	f->lt.task.task_tag_identifier = 1;
+	f->lt.task.initiator_index = f->initiator;
 	memset(&f->response, 0x5a, sizeof(f->response));
 	f->lt.task.version = SHEAF_TASK_VERSION;
 	f->lt.task.target_id = 77;

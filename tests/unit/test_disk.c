@@ -19,6 +19,7 @@
 #include "driver/context.h"
 #include "host/probe.h"
 #include "host/queue.h"
+#include "scsi/nexus.h"
 #include "scsi/sense.h"
 
 #define SLOTS 8u
@@ -90,8 +91,10 @@ static void open_disk(int single)
 					   .size_bytes = 64 * BLOCK,
 					   .alignment_bytes = 1,
 					   .physical_block_bytes = BLOCK };
-	for (unsigned i = 0; i < LUNS; i++)
+	for (unsigned i = 0; i < LUNS; i++) {
 		ck_assert_int_eq(sheaf_lu_create(&held.store, &lu_options, &lus[i]), 0);
+		ck_assert_uint_eq(sheaf_lu_take_attention(lus[i], 0), SHEAF_ASC_POWER_ON);
+	}
 	ck_assert_int_eq(sheaf_disk_create(lus, LUNS, SLOTS, &disk), 0);
 	const struct sheaf_host_options o = {
 		.ops = &sheaf_disk_ops, .controller = disk, .slots = SLOTS, .queues = 1,
@@ -282,7 +285,7 @@ START_TEST(task_management_of_what_does_not_exist_is_rejected)
 					 SHEAF_FUNCTION_REJECTED);
 	}
 	ck_assert_int_eq(manage(SHEAF_ABORT_TASK, 0, 0, 0), SHEAF_FUNCTION_REJECTED); /* no tag */
-	ck_assert_int_eq(manage(SHEAF_CLEAR_ACA, 0, 0, 0), SHEAF_FUNCTION_REJECTED);
+	ck_assert_int_eq(manage(SHEAF_CLEAR_ACA, 0, 0, 0), SHEAF_FUNCTION_COMPLETE);
 	close_disk();
 }
 END_TEST

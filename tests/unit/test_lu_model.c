@@ -306,9 +306,7 @@ START_TEST(random_commands_leave_what_the_model_says)
 	m.mapped = calloc(blocks, sizeof(bool));
 	for (unsigned i = 0; i < TASKS; i++) {
 		lanes[i].model = &m;
-		lanes[i].fixture.fake = m.fake;
-		lanes[i].fixture.lu = m.lu;
-		lanes[i].fixture.lun_count = 1;
+		fixture_share(&lanes[i].fixture, &base);
 	}
 	for (unsigned step = 0; step < STEPS; step++) {
 		unsigned i = roll(&m, TASKS);
