@@ -51,7 +51,8 @@ static const struct sheaf_option scsi_options[] = {
 	{ "json", 'j', SHEAF_OPTION_FLAG, AT(json),
 	  .help = "for programs; the names do not change" },
 	{ "timeout", 't', SHEAF_OPTION_DURATION, AT(timeout_ms), 1, INT32_MAX, .value = "TIME",
-	  .help = "what the driver is told, if shorter than the mount's" },
+	  .help = "deadline, if shorter than the mount's; of format, sanitize, self-test also "
+		  "longer" },
 	{ "attribute", 0, SHEAF_OPTION_NUMBER, AT(attribute), .choices = attributes,
 	  .help = "the task's attribute; simple" },
 	{ "in", 'i', SHEAF_OPTION_LONG, AT(in_bytes), .value = "BYTES",

@@ -30,8 +30,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sheaf/scsi.h>
-
 #include "base/bits.h"
 #include "base/log.h"
 #include "fuse/caller.h"
