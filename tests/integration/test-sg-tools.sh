@@ -85,7 +85,7 @@ says 0 '' sg_verify --lba=64 --count=1 --bytchk=1 --ndo=512 --in="$tmp/new" "$no
 says 14 '' sg_verify --lba=64 --count=1 --ndo=512 --in="$tmp/block" "$node"
 says 0 'received|bytes' sg_raw --request=512 "$node" 28 00 00 00 00 40 00 00 01 00
 says 9 '' sg_raw "$node" ff 00 00 00 00 00
-says 5 '' sg_raw --request=512 "$node" 28 00 ff ff ff ff 00 00 01 00
+says 22 '' sg_raw --request=512 "$node" 28 00 ff ff ff ff 00 00 01 00
 
 # Reservations: the node's callers are one initiator, the mount another.
 says 0 'no registered|0 registered|no reservation|there are NO' sg_persist --in --read-keys "$node"
@@ -115,7 +115,8 @@ says 6 'power|reset|Unit attention' sg_turs "$node"
 says 0 '' sg_turs "$node"
 says 0 '' sg_reset --target "$node"
 sg_turs "$node" >"$tmp/out" 2>&1 || true
-says 9 "not an enclosure" sg_ses "$node"
+says 0 'not an enclosure' sg_ses "$node"
+says 5 '' sg_ses --page=2 "$node"
 says 0 'SHEAF' smartctl -d scsi -i "$node"
 says 0 'SMART Health Status: OK' smartctl -d scsi -H "$node"
 smartctl -d scsi -a "$node" >"$tmp/out" 2>&1 || fail "smartctl -a: $(cat "$tmp/out")"
