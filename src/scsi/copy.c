@@ -173,8 +173,8 @@ static void begin_segment(struct sheaf_lu_task *lt)
 		end_copy_aborted(lt, SHEAF_ASC_UNEXPECTED_INEXACT_SEGMENT);
 		return;
 	}
-	if (!sheaf_range_within(from->lba, c->bytes / from->lu->block_size, from->lu->blocks) ||
-	    !sheaf_range_within(to->lba, c->bytes / to->lu->block_size, to->lu->blocks)) {
+	if (!sheaf_range_within(from->lba, c->bytes / from->lu->block_size, sheaf_lu_capacity(from->lu)) ||
+	    !sheaf_range_within(to->lba, c->bytes / to->lu->block_size, sheaf_lu_capacity(to->lu))) {
 		/* What is asked of that LU is not there; the additional code that tools know. */
 		end_copy_aborted(lt, SHEAF_ASC_COPY_TARGET_NOT_REACHABLE);
 		return;

@@ -105,7 +105,7 @@ static void step_done(struct sheaf_store_io *io, int result)
 static void read_at(struct sheaf_lu_task *lt, uint64_t lba)
 {
 	uint64_t blocks =
-		sheaf_min64(lt->lu->blocks - lba, SHEAF_LU_PATTERN_BYTES / lt->lu->block_size);
+		sheaf_min64(lt->end - lba, SHEAF_LU_PATTERN_BYTES / lt->lu->block_size);
 
 	sheaf_lu_submit(lt, SHEAF_STORE_READ, lba, blocks, lt->pattern, step_done);
 }
@@ -113,7 +113,7 @@ static void read_at(struct sheaf_lu_task *lt, uint64_t lba)
 /* lt->step: the one that is being done; the extended test reads from lt->cursor on in one of them. */
 static void next_step(struct sheaf_lu_task *lt)
 {
-	uint64_t blocks = lt->lu->blocks;
+	uint64_t blocks = lt->end; /* as many as there were at the beginning */
 	uint64_t piece = sheaf_min64(blocks, SHEAF_LU_PATTERN_BYTES / lt->lu->block_size);
 
 	if (code_of(lt) == SHEAF_SELF_TEST_FOREGROUND_EXTENDED) {
@@ -148,6 +148,7 @@ static void self_test(struct sheaf_lu_task *lt)
 	}
 	lt->step = STEP_FLUSH;
 	lt->cursor = 0;
+	lt->end = sheaf_lu_capacity(lt->lu);
 	sheaf_lu_submit(lt, SHEAF_STORE_FLUSH, 0, 0, NULL, step_done);
 }
 

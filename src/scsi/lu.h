@@ -113,7 +113,7 @@ uint64_t sheaf_lu_blocks(const struct sheaf_lu *lu);
  * Each I_T nexus is told by a unit attention, CAPACITY DATA HAS CHANGED, unless nothing changes. Commands that come later are checked
  * against the new size; those that have begun may still use the old one, so at growth the store grows before this, and at shrinking
  * it shrinks when they have ended.
- * Thread: any, one at a time. Return: 0, -EINVAL: no blocks, or more than the store has.
+ * Thread: any, one at a time. Return: 0, -EINVAL: no blocks, or more than the store has; -EBUSY: it is to shrink while it is formatted or sanitized.
  */
 int sheaf_lu_resize(struct sheaf_lu *lu, uint64_t blocks);
 uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu);

@@ -79,7 +79,7 @@ int sheaf_upkeep_prepare(struct sheaf_lu *lu, const struct sheaf_upkeep_plan *pl
 		invert_buffer(upkeep);
 	upkeep->cursor = 0;
 	atomic_store_explicit(&upkeep->done_blocks, 0, memory_order_relaxed);
-	atomic_store_explicit(&upkeep->total_blocks, lu->blocks * plan->passes,
+	atomic_store_explicit(&upkeep->total_blocks, sheaf_lu_capacity(lu) * plan->passes,
 			      memory_order_relaxed);
 	return 0;
 }
@@ -264,12 +264,13 @@ static void step(struct sheaf_upkeep *upkeep)
 	uint64_t most = upkeep->op == SHEAF_STORE_DISCARD ? DISCARD_BYTES
 			: upkeep->op == SHEAF_STORE_ZERO  ? ZERO_BYTES
 							  : WRITE_BYTES;
+	uint64_t blocks = sheaf_lu_capacity(lu); /* may have grown, see sheaf_lu_resize() */
 
-	if (upkeep->cursor >= lu->blocks)
+	if (upkeep->cursor >= blocks)
 		submit(upkeep, SHEAF_STORE_FLUSH, 0, flushed);
 	else
 		submit(upkeep, upkeep->op,
-		       sheaf_min64(lu->blocks - upkeep->cursor, most / lu->block_size), piece_done);
+		       sheaf_min64(blocks - upkeep->cursor, most / lu->block_size), piece_done);
 }
 
 /* Nobody changes the state but the operation's end. */

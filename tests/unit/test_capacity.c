@@ -181,6 +181,45 @@ START_TEST(lba_status_in_flight_keeps_to_the_size_that_it_began_with)
 }
 END_TEST
 
+/* SANITIZE, BLOCK ERASE, with IMMED: no command is out, and all blocks are on their way. */
+START_TEST(unit_that_is_sanitized_grows_and_does_not_shrink)
+{
+	static const uint8_t erase[10] = { 0x48, 0x82 };
+
+	/* The LU is shorter than its store, so that it may grow. */
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, 16), 0);
+	ck_assert_uint_eq(test_unit_ready(), ATTENTION);
+	fixture_start(&f, erase, 10, SHEAF_TRANSFER_NONE, 0);
+	fixture_go(&f);
+	ck_assert_uint_eq(f.ended, 1);
+	ck_assert_uint_eq(f.fake->queued, 1);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, 8), -EBUSY);
+	ck_assert_uint_eq(sheaf_lu_blocks(f.lu), 16);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, 16), 0);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, BLOCKS), 0);
+	memset(f.fake->mapped, true, BLOCKS * sizeof(bool));
+	fake_drain(f.fake);
+	/* What came meanwhile is erased as well. */
+	ck_assert(!f.fake->mapped[0] && !f.fake->mapped[BLOCKS - 1]);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, 8), 0);
+}
+END_TEST
+
+/* SEND DIAGNOSTIC, foreground extended: a piece after another, to the end that it began with. */
+START_TEST(self_test_goes_on_past_the_new_end)
+{
+	static const uint8_t test[6] = { 0x1d, 6 << 5 };
+
+	fixture_start(&f, test, 6, SHEAF_TRANSFER_NONE, 0);
+	fixture_go(&f);
+	ck_assert_uint_eq(f.fake->queued, 1);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, 1), 0);
+	fake_drain(f.fake);
+	ck_assert_uint_eq(f.ended, 1);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("capacity");
@@ -196,6 +235,8 @@ int main(void)
 	tcase_add_test(tc, command_that_has_begun_ends_as_it_began);
 	tcase_add_test(tc, command_of_several_accesses_goes_on_past_the_new_end);
 	tcase_add_loop_test(tc, lba_status_in_flight_keeps_to_the_size_that_it_began_with, 0, 2);
+	tcase_add_test(tc, unit_that_is_sanitized_grows_and_does_not_shrink);
+	tcase_add_test(tc, self_test_goes_on_past_the_new_end);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
