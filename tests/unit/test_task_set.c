@@ -151,10 +151,11 @@ START_TEST(no_step_of_a_counter_is_lost)
 						i < THREADS ? count : disturb, &runners[i]),
 				 0);
 	}
-	for (unsigned i = 0; i <= THREADS; i++) {
+	for (unsigned i = 0; i <= THREADS; i++)
 		pthread_join(runners[i].thread, NULL);
+	/* Only now: who has made way for a task may still be waking its loop. */
+	for (unsigned i = 0; i <= THREADS; i++)
 		sheaf_loop_free(runners[i].loop);
-	}
 	block = sheaf_memory_store_bytes(store) + (size_t)LBA * BLOCK;
 	for (unsigned i = 0; i < THREADS; i++)
 		ck_assert_uint_eq(sheaf_get_be32(block + 4 * (size_t)i), STEPS);
