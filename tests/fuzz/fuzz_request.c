@@ -203,6 +203,8 @@ static void run_on_node(size_t payload)
 			*(struct fuse_read_in *)(header + 1) = (struct fuse_read_in){ .size = SHEAF_MAX_WRITE };
 		in->fh = (uintptr_t)handle;
 		run(how & MEND_READ ? 0 : put_message(how, payload));
+		fuzz_check(how & MEND_READ || !(in->write_flags & FUSE_WRITE_CACHE) || f.tasks == 0,
+			   "a command out of the page cache, which has nobody's credentials");
 		fuzz_check(handle->message_state == SHEAF_MESSAGE_IDLE || handle->message_state == SHEAF_MESSAGE_ANSWERED,
 			   "a file that stays busy");
 	}
