@@ -89,16 +89,16 @@ static void compared_read(struct sheaf_store_io *io, int result)
 /** COMPARE AND WRITE, SBC-4: data is what is expected, then what is to be written. */
 void sheaf_lu_compare_and_write(struct sheaf_lu_task *lt)
 {
+	uint64_t bytes = lt->blocks * lt->lu->block_size;
 	struct halves h;
 
 	if (lt->blocks > lt->lu->maximum_compare_and_write_blocks) {
 		sheaf_lu_end_bad_field(lt, lt->command->count.byte, 7);
 		return;
 	}
-	h = halves_of(lt);
 	/* A count that is not half of the data: one of 256 has come as zero. */
 	if (lt->task.transfer_direction == SHEAF_TRANSFER_TO_TARGET &&
-	    lt->task.requested_transfer_count != 2 * h.bytes) {
+	    lt->task.requested_transfer_count != 2 * bytes) {
 		sheaf_lu_end_bad_field(lt, lt->command->count.byte, 7);
 		return;
 	}
@@ -106,8 +106,8 @@ void sheaf_lu_compare_and_write(struct sheaf_lu_task *lt)
 		sheaf_lu_end_good(lt, 0);
 		return;
 	}
-	if (!sheaf_lu_check_data(lt, 2 * h.bytes) ||
-	    !take_buffer(lt, 3 * sheaf_round_up(h.bytes, 4096)))
+	if (!sheaf_lu_check_data(lt, 2 * bytes) ||
+	    !take_buffer(lt, 3 * sheaf_round_up(bytes, 4096)))
 		return;
 	h = halves_of(lt);
 	memcpy(h.compare, lt->data, h.bytes);
