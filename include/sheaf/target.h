@@ -58,9 +58,12 @@ void sheaf_target_set_data_area(struct sheaf_target *target, uint8_t *data, size
 void sheaf_target_execute(struct sheaf_target *target, uint32_t index, const struct sheaf_task *task,
 			  struct sheaf_response *response, struct sheaf_loop *loop, void *context);
 
+/** All initiators that the host speaks for: what the hooks of controller.h, which name none, mean. */
+#define SHEAF_INITIATOR_ANY UINT32_MAX
+
 /*
  * Task management, for the hooks of the same name. What is in flight is marked, and ends as aborted when its access is over; each task
- * still ends exactly once. Thread: any. Return: SHEAF_FUNCTION_COMPLETE or SHEAF_FUNCTION_REJECTED (no such target or LU).
+ * still ends exactly once. Thread: any. Return: SHEAF_FUNCTION_COMPLETE or SHEAF_FUNCTION_REJECTED (no such target, LU or initiator).
  */
 enum sheaf_service_response sheaf_target_abort_task(struct sheaf_target *target, uint64_t target_id,
 						    uint64_t lun, uint64_t tag);
@@ -69,6 +72,25 @@ enum sheaf_service_response sheaf_target_abort_task_set(struct sheaf_target *tar
 enum sheaf_service_response sheaf_target_logical_unit_reset(struct sheaf_target *target,
 							    uint64_t target_id, uint64_t lun);
 enum sheaf_service_response sheaf_target_reset(struct sheaf_target *target, uint64_t target_id);
+
+/*
+ * The same for one initiator (enum sheaf_initiator, or SHEAF_INITIATOR_ANY), SAM-5 section 7. ABORT TASK SET: its own tasks. CLEAR TASK
+ * SET: those of all, where initiators share a task set (TST 000b), and the others are told by unit attention 2Fh/00h; else its own.
+ * CLEAR ACA: its condition, and its task with the ACA attribute.
+ */
+enum sheaf_service_response sheaf_target_abort_task_set_of(struct sheaf_target *target, uint64_t target_id,
+							   uint64_t lun, uint32_t initiator);
+enum sheaf_service_response sheaf_target_clear_task_set(struct sheaf_target *target, uint64_t target_id,
+							uint64_t lun, uint32_t initiator);
+enum sheaf_service_response sheaf_target_clear_aca(struct sheaf_target *target, uint64_t target_id,
+						   uint64_t lun, uint32_t initiator);
+/**
+ * sheaf_target_nexus_loss() - SAM-5 section 6.3.4: @initiator is not connected any more
+ * Its tasks are aborted, its RESERVE and ACA conditions are over, and it is told by unit attention 29h/07h if it comes back.
+ * Persistent registrations stay. Thread: any.  Return: as above.
+ */
+enum sheaf_service_response sheaf_target_nexus_loss(struct sheaf_target *target, uint64_t target_id,
+						    uint32_t initiator);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

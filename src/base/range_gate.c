@@ -48,13 +48,29 @@ static void publish(struct sheaf_gate_entry *entry, uint64_t begin, uint64_t end
 	atomic_store(&entry->end, end);
 }
 
-/* Lock held. Does an access in the queue that came before @until (NULL: any) keep a @plain or exclusive one waiting? */
+/*
+ * Lock held. Does an access in the queue that is before @until (NULL: any), or that holds, keep a @plain or exclusive one waiting?
+ * Behind @until one that overlaps it can hold only if @until went to the front.
+ */
 static bool earlier_overlaps(const struct sheaf_range_gate *gate, uint64_t begin, uint64_t end,
 			     bool plain, const struct sheaf_gate_entry *until)
 {
-	for (const struct sheaf_gate_entry *e = gate->queue; e && e != until; e = e->next)
-		if (!(plain && !e->exclusive) &&
+	bool before = true;
+
+	for (const struct sheaf_gate_entry *e = gate->queue; e; e = e->next) {
+		before = before && e != until;
+		if ((before || (e != until && e->holding)) && !(plain && !e->exclusive) &&
 		    overlaps(begin, end, e->wanted_begin, e->wanted_end))
+			return true;
+	}
+	return false;
+}
+
+/* Lock held. */
+static bool holder_overlaps(const struct sheaf_range_gate *gate, uint64_t begin, uint64_t end)
+{
+	for (const struct sheaf_gate_entry *e = gate->queue; e; e = e->next)
+		if (e->holding && overlaps(begin, end, e->wanted_begin, e->wanted_end))
 			return true;
 	return false;
 }
@@ -83,15 +99,16 @@ static bool exclusive_may_hold(const struct sheaf_range_gate *gate,
 	       !published_overlaps(gate, begin, end);
 }
 
-static void append(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, bool exclusive,
-		   uint64_t begin, uint64_t end)
+/* At the end; or @first: before all that wait. */
+static void enqueue(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, bool exclusive,
+		    uint64_t begin, uint64_t end, bool first)
 {
 	struct sheaf_gate_entry **link = &gate->queue;
 
-	while (*link)
+	while (*link && !(first && !(*link)->holding))
 		link = &(*link)->next;
+	entry->next = *link;
 	*link = entry;
-	entry->next = NULL;
 	entry->exclusive = exclusive;
 	entry->holding = false;
 	entry->wanted_begin = begin;
@@ -141,8 +158,8 @@ static void grant_and_unlock(struct sheaf_range_gate *gate)
 	} while (n == GRANT_BATCH);
 }
 
-bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, uint64_t begin,
-		      uint64_t end)
+static inline bool enter_plain(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
+			       uint64_t begin, uint64_t end, bool first)
 {
 	assert(begin < end);
 	entry->exclusive = false;
@@ -150,29 +167,48 @@ bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *en
 	if (atomic_load(&gate->exclusive_pending) == 0)
 		return true;
 	pthread_mutex_lock(&gate->lock);
-	if (!earlier_overlaps(gate, begin, end, true, NULL)) {
+	if (!(first ? holder_overlaps(gate, begin, end) : earlier_overlaps(gate, begin, end, true, NULL))) {
 		pthread_mutex_unlock(&gate->lock);
 		return true;
 	}
-	append(gate, entry, false, begin, end);
+	enqueue(gate, entry, false, begin, end, first);
 	publish(entry, begin, 0);
 	/* An exclusive access may have seen our range meanwhile, and wait for it. */
 	grant_and_unlock(gate);
 	return false;
 }
 
-bool sheaf_gate_enter_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
-				uint64_t begin, uint64_t end)
+static bool enter_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
+			    uint64_t begin, uint64_t end, bool first)
 {
 	bool holding;
 
 	assert(begin < end);
 	pthread_mutex_lock(&gate->lock);
 	atomic_fetch_add(&gate->exclusive_pending, 1);
-	append(gate, entry, true, begin, end);
+	enqueue(gate, entry, true, begin, end, first);
 	entry->holding = holding = exclusive_may_hold(gate, entry);
 	pthread_mutex_unlock(&gate->lock);
 	return holding;
+}
+
+bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, uint64_t begin,
+		      uint64_t end)
+{
+	return enter_plain(gate, entry, begin, end, false);
+}
+
+bool sheaf_gate_enter_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
+				uint64_t begin, uint64_t end)
+{
+	return enter_exclusive(gate, entry, begin, end, false);
+}
+
+bool sheaf_gate_enter_first(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, uint64_t begin,
+			    uint64_t end, bool exclusive)
+{
+	return exclusive ? enter_exclusive(gate, entry, begin, end, true)
+			 : enter_plain(gate, entry, begin, end, true);
 }
 
 void sheaf_gate_leave(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry)

@@ -10,7 +10,8 @@
  *      exclusive access at the same time at least one sees the other.
  *   2. No plain range overlaps a held exclusive range; no two held exclusive ranges overlap.
  *   3. Accesses that overlap are granted in the order in which they came: an exclusive one waits behind all that
- *      came before it, a plain one behind exclusive ones (also those that wait), so none starves.
+ *      came before it, a plain one behind exclusive ones (also those that wait), so none starves; but for those that
+ *      enter first.
  *   4. Who has to wait gets entry->granted() once, from the thread that made way.
  */
 #ifndef SHEAF_RANGE_GATE_H
@@ -53,6 +54,9 @@ bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *en
 		      uint64_t end);
 bool sheaf_gate_enter_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
 				uint64_t begin, uint64_t end);
+/** Enter before all that wait, also before others that entered so and wait: only those that are in are waited for. */
+bool sheaf_gate_enter_first(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, uint64_t begin,
+			    uint64_t end, bool exclusive);
 /** Leave what was entered or granted. */
 void sheaf_gate_leave(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry);
 

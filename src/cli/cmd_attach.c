@@ -329,6 +329,17 @@ static int mount_filesystem(const struct attachment *a, const char *image,
 	return r != 0 ? -EIO : 0;
 }
 
+/* A disk that is read-only refuses it, root too; who it is refused for another reason hears of that from the loop device. */
+static bool opens_for_writing(const char *disk)
+{
+	int fd = open(disk, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno != EROFS && errno != EACCES;
+	close(fd);
+	return true;
+}
+
 /* The steps in order; 0 or -errno, reported. */
 static int attach_steps(struct attachment *a, const char *image, struct attach_args *args)
 {
@@ -347,7 +358,7 @@ static int attach_steps(struct attachment *a, const char *image, struct attach_a
 	if (asprintf(&disk, "%s/disk", a->folder) < 0)
 		return -ENOMEM;
 	/* An image that is not writable is served read-only; then so is the device. */
-	bool read_only = args->read_only || access(disk, W_OK) < 0;
+	bool read_only = args->read_only || !opens_for_writing(disk);
 
 	r = sheaf_loop_attach(disk, read_only, device_block_size(server_words), &a->device);
 	if (r < 0)

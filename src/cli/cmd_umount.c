@@ -69,6 +69,11 @@ static bool flush_disk(int dir_fd, const char *dir, const char *name)
 	}
 	if (fd >= 0 && fsync(fd) == 0)
 		return true;
+	if (fd >= 0 && errno == EBADE) {
+		sheaf_warning("%s/%s: is reserved by another initiator; its server flushes it as it ends", dir,
+			      name);
+		return true;
+	}
 	sheaf_error("%s/%s: the flush failed, what was written last may be lost: %s", dir, name,
 		    strerror(errno));
 	return false;

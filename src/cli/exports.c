@@ -34,8 +34,12 @@ static void (*const functions[])(void) __attribute__((used)) = {
 	KEEP(sheaf_target_execute),
 	KEEP(sheaf_target_abort_task),
 	KEEP(sheaf_target_abort_task_set),
+	KEEP(sheaf_target_abort_task_set_of),
+	KEEP(sheaf_target_clear_task_set),
+	KEEP(sheaf_target_clear_aca),
 	KEEP(sheaf_target_logical_unit_reset),
 	KEEP(sheaf_target_reset),
+	KEEP(sheaf_target_nexus_loss),
 	KEEP(sheaf_disk_create_over),
 	KEEP(sheaf_disk_free),
 };

@@ -120,7 +120,8 @@ static const char *name_of(const struct serving *s)
 	return s->options->image_count ? s->options->images[0].path : s->images.ops->name;
 }
 
-static int make_mount_options(const struct serving *s, bool read_only, char **ret_text)
+/* Never "ro": a disk that is read-only refuses writers itself, and its SCSI node and .sheaf/control are still opened for writing. */
+static int make_mount_options(const struct serving *s, char **ret_text)
 {
 	const struct sheaf_serve_options *o = s->options;
 	int allow_other = wants_allow_other(o);
@@ -137,8 +138,6 @@ static int make_mount_options(const struct serving *s, bool read_only, char **re
 	put_escaped(out, name_of(s));
 	if (allow_other)
 		fputs(",allow_other", out);
-	if (read_only)
-		fputs(",ro", out);
 	if (o->fuse_options && *o->fuse_options)
 		fprintf(out, ",%s", o->fuse_options);
 	fclose(out);
@@ -187,7 +186,9 @@ static int first_read(struct serving *s)
 			return -ENOMEM;
 		CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-		if (fd >= 0 && pread(fd, block, sizeof(block), 0) != sizeof(block))
+		if (fd >= 0 && s->fuse.disks.files[i].unit.spoilt)
+			; /* said where it was found; what mends it needs the mount */
+		else if (fd >= 0 && pread(fd, block, sizeof(block), 0) != sizeof(block))
 			r = errno ? -errno : -EIO;
 		else if (fd < 0 && errno != EACCES) /* uid=, mode=: not ours to read */
 			r = -errno;
@@ -407,7 +408,7 @@ static int mount_and_serve(struct serving *s, int signal_fd)
 	int r = make_files(s);
 
 	if (r == 0)
-		r = make_mount_options(s, all_read_only(s), &mount_options);
+		r = make_mount_options(s, &mount_options);
 	if (r == 0)
 		r = sheaf_session_mount(&s->fuse, mount_options);
 	if (r == 0)

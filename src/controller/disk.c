@@ -300,8 +300,15 @@ static enum sheaf_service_response abort_task_set_request(void *controller, uint
 
 static enum sheaf_service_response clear_aca_request(void *controller, uint64_t target, uint64_t lun)
 {
-	(void)controller, (void)target, (void)lun;
-	return SHEAF_FUNCTION_REJECTED; /* NACA is refused, so there is never an ACA condition */
+	return sheaf_target_clear_aca(((struct sheaf_disk *)controller)->target, target, lun,
+				      SHEAF_INITIATOR_ANY);
+}
+
+static enum sheaf_service_response clear_task_set_request(void *controller, uint64_t target,
+							  uint64_t lun)
+{
+	return sheaf_target_clear_task_set(((struct sheaf_disk *)controller)->target, target, lun,
+					   SHEAF_INITIATOR_ANY);
 }
 
 static enum sheaf_service_response logical_unit_reset_request(void *controller, uint64_t target,
@@ -336,7 +343,7 @@ const struct sheaf_controller_ops sheaf_disk_ops = {
 	.abort_task_request = abort_task_request,
 	.abort_task_set_request = abort_task_set_request,
 	.clear_aca_request = clear_aca_request,
-	.clear_task_set_request = abort_task_set_request,
+	.clear_task_set_request = clear_task_set_request,
 	.logical_unit_reset_request = logical_unit_reset_request,
 	.target_reset_request = target_reset_request,
 	.stop = stop,

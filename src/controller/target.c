@@ -13,15 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sheaf/scsi.h>
+
 #include "base/bits.h"
+#include "scsi/nexus.h"
 
 /* LUN structures that name no LU of ours, see lun_number(). */
 #define NO_LUN UINT64_MAX
 #define MEDIA_MAX 256
+#define IS_ACA_TASK (1u << 31)
 #define MAXIMUM_TRANSFER_BYTES (UINT64_C(1) << 20)
 
 /*
- * One an index. Task management looks at the atomics from other threads: it acquires tag, so that lun is of that task or a later
+ * One an index. Task management looks at the atomics from other threads: it acquires tag, so that lun and whose are of that task or a later
  * one. A tag that it sees too late is of a task that it need not know yet; an abort that the context sees too late
  * is of a task that ended meanwhile. So no order with other memory is wanted, which would cost each task three locked instructions.
  */
@@ -31,6 +35,7 @@ struct target_task {
 	void *context;
 	_Atomic uint64_t tag; /* W: context, release; R: task management, acquire; 0: not in flight */
 	_Atomic uint64_t lun; /* W: context; R: task management */
+	_Atomic uint32_t whose; /* the same; initiator, and IS_ACA_TASK */
 	struct sheaf_op resume; /* on the task's loop, after it waited in the task set */
 };
 
@@ -62,6 +67,8 @@ static void resume(struct sheaf_lu_task *lt)
 	sheaf_loop_post(lt->loop, &t->resume);
 }
 
+static void abort_preempted(struct sheaf_task_set *set, const struct sheaf_lu_task *but, uint32_t initiators);
+
 int sheaf_target_create_on(struct sheaf_lu *const lus[], uint32_t lu_count, uint32_t tasks,
 			   void (*done)(void *context, uint32_t index), struct sheaf_target **ret_target)
 {
@@ -79,6 +86,7 @@ int sheaf_target_create_on(struct sheaf_lu *const lus[], uint32_t lu_count, uint
 		free(target);
 		return -ENOMEM;
 	}
+	target->set.abort = abort_preempted;
 	target->set.lus = lus;
 	target->set.lu_count = lu_count;
 	for (uint32_t i = 0; i < tasks; i++) {
@@ -234,6 +242,10 @@ void sheaf_target_execute(struct sheaf_target *target, uint32_t index, const str
 	t->context = context;
 	lun = lun_number(lt->task.logical_unit_bytes);
 	atomic_store_explicit(&t->lun, lun, memory_order_relaxed);
+	atomic_store_explicit(&t->whose,
+			      lt->task.initiator_index |
+				      (lt->task.task_attribute == SHEAF_ATTRIBUTE_ACA ? IS_ACA_TASK : 0),
+			      memory_order_relaxed);
 	atomic_store_explicit(&t->tag, lt->task.task_tag_identifier, memory_order_release);
 	if (lt->task.target_id != 0 || lt->task.initiator_index >= SHEAF_INITIATORS_MAX ||
 	    !sheaf_range_within(lt->task.buffer_iovm_addr, lt->task.requested_transfer_count,
@@ -250,16 +262,57 @@ void sheaf_target_execute(struct sheaf_target *target, uint32_t index, const str
 
 /* Task management */
 
-static void abort_matching(struct sheaf_target *target, uint64_t lun, uint64_t tag)
+/* What an abort is for. */
+struct match {
+	uint64_t lun;	     /* NO_LUN: any */
+	uint64_t tag;	     /* 0: any */
+	uint32_t initiators; /* a bit each */
+	bool aca_only;	     /* with the ACA attribute */
+	const struct sheaf_lu_task *but;
+};
+
+static bool matches(struct target_task *t, uint64_t tag, uint32_t whose, const struct match *match)
 {
+	uint32_t initiator = whose & ~IS_ACA_TASK;
+
+	return tag != 0 && (match->tag == 0 || tag == match->tag) && &t->lt != match->but &&
+	       (match->lun == NO_LUN || atomic_load(&t->lun) == match->lun) &&
+	       initiator < SHEAF_INITIATORS_MAX && match->initiators & UINT32_C(1) << initiator &&
+	       (!match->aca_only || whose & IS_ACA_TASK);
+}
+
+/* Initiators that had such tasks, a bit each. */
+static uint32_t abort_matching(struct sheaf_target *target, const struct match *match)
+{
+	uint32_t hit = 0;
+
 	for (uint32_t i = 0; i < target->task_count; i++) {
 		struct target_task *t = &target->tasks[i];
-		uint64_t current = atomic_load(&t->tag);
+		uint64_t tag = atomic_load(&t->tag);
+		uint32_t whose = atomic_load(&t->whose);
 
-		if (current != 0 && (tag == 0 || current == tag) &&
-		    (lun == NO_LUN || atomic_load(&t->lun) == lun))
-			atomic_store(&t->lt.aborted_tag, current);
+		if (!matches(t, tag, whose, match))
+			continue;
+		hit |= UINT32_C(1) << (whose & ~IS_ACA_TASK);
+		atomic_store(&t->lt.aborted_tag, tag);
 	}
+	return hit;
+}
+
+static uint32_t bits_of(uint32_t initiator)
+{
+	return initiator == SHEAF_INITIATOR_ANY ? UINT32_MAX : UINT32_C(1) << initiator;
+}
+
+/* From PREEMPT AND ABORT. */
+static void abort_preempted(struct sheaf_task_set *set, const struct sheaf_lu_task *but, uint32_t initiators)
+{
+	struct sheaf_target *target =
+		(struct sheaf_target *)((char *)set - offsetof(struct sheaf_target, set));
+	const struct target_task *t =
+		(const struct target_task *)((const char *)but - offsetof(struct target_task, lt));
+
+	abort_matching(target, &(struct match){ .lun = atomic_load(&t->lun), .initiators = initiators, .but = but });
 }
 
 static bool lu_exists(const struct sheaf_target *target, uint64_t target_id, uint64_t lun)
@@ -267,21 +320,60 @@ static bool lu_exists(const struct sheaf_target *target, uint64_t target_id, uin
 	return target_id == 0 && lun < target->lu_count;
 }
 
+static bool initiator_exists(uint32_t initiator)
+{
+	return initiator == SHEAF_INITIATOR_ANY || initiator < SHEAF_INITIATORS_MAX;
+}
+
 enum sheaf_service_response sheaf_target_abort_task(struct sheaf_target *target, uint64_t target_id,
 						    uint64_t lun, uint64_t tag)
 {
 	if (!lu_exists(target, target_id, lun) || tag == 0)
 		return SHEAF_FUNCTION_REJECTED;
-	abort_matching(target, lun, tag);
+	abort_matching(target, &(struct match){ .lun = lun, .tag = tag, .initiators = UINT32_MAX });
 	return SHEAF_FUNCTION_COMPLETE;
 }
 
 enum sheaf_service_response sheaf_target_abort_task_set(struct sheaf_target *target,
 							uint64_t target_id, uint64_t lun)
 {
-	if (!lu_exists(target, target_id, lun))
+	return sheaf_target_abort_task_set_of(target, target_id, lun, SHEAF_INITIATOR_ANY);
+}
+
+enum sheaf_service_response sheaf_target_abort_task_set_of(struct sheaf_target *target, uint64_t target_id,
+							   uint64_t lun, uint32_t initiator)
+{
+	if (!lu_exists(target, target_id, lun) || !initiator_exists(initiator))
 		return SHEAF_FUNCTION_REJECTED;
-	abort_matching(target, lun, 0);
+	abort_matching(target, &(struct match){ .lun = lun, .initiators = bits_of(initiator) });
+	return SHEAF_FUNCTION_COMPLETE;
+}
+
+enum sheaf_service_response sheaf_target_clear_task_set(struct sheaf_target *target, uint64_t target_id,
+							uint64_t lun, uint32_t initiator)
+{
+	struct match match = { .lun = lun, .initiators = UINT32_MAX };
+	uint32_t hit;
+
+	if (!lu_exists(target, target_id, lun) || !initiator_exists(initiator))
+		return SHEAF_FUNCTION_REJECTED;
+	if (!sheaf_lu_task_set_is_shared(target->lus[lun]))
+		match.initiators = bits_of(initiator);
+	hit = abort_matching(target, &match) & ~bits_of(initiator);
+	for (uint32_t i = 0; i < SHEAF_INITIATORS_MAX; i++)
+		if (hit & UINT32_C(1) << i)
+			sheaf_lu_raise_attention(target->lus[lun], i, SHEAF_ASC_COMMANDS_CLEARED);
+	return SHEAF_FUNCTION_COMPLETE;
+}
+
+enum sheaf_service_response sheaf_target_clear_aca(struct sheaf_target *target, uint64_t target_id,
+						   uint64_t lun, uint32_t initiator)
+{
+	if (!lu_exists(target, target_id, lun) || !initiator_exists(initiator))
+		return SHEAF_FUNCTION_REJECTED;
+	abort_matching(target, &(struct match){ .lun = lun, .initiators = bits_of(initiator), .aca_only = true });
+	sheaf_lu_clear_aca(target->lus[lun],
+			   initiator == SHEAF_INITIATOR_ANY ? SHEAF_INITIATOR_NONE : initiator);
 	return SHEAF_FUNCTION_COMPLETE;
 }
 
@@ -290,7 +382,7 @@ enum sheaf_service_response sheaf_target_logical_unit_reset(struct sheaf_target 
 {
 	if (!lu_exists(target, target_id, lun))
 		return SHEAF_FUNCTION_REJECTED;
-	abort_matching(target, lun, 0);
+	abort_matching(target, &(struct match){ .lun = lun, .initiators = UINT32_MAX });
 	sheaf_lu_reset(target->lus[lun]);
 	return SHEAF_FUNCTION_COMPLETE;
 }
@@ -299,8 +391,19 @@ enum sheaf_service_response sheaf_target_reset(struct sheaf_target *target, uint
 {
 	if (target_id != 0)
 		return SHEAF_FUNCTION_REJECTED;
-	abort_matching(target, NO_LUN, 0);
+	abort_matching(target, &(struct match){ .lun = NO_LUN, .initiators = UINT32_MAX });
 	for (uint32_t i = 0; i < target->lu_count; i++)
 		sheaf_lu_reset(target->lus[i]);
+	return SHEAF_FUNCTION_COMPLETE;
+}
+
+enum sheaf_service_response sheaf_target_nexus_loss(struct sheaf_target *target, uint64_t target_id,
+						    uint32_t initiator)
+{
+	if (target_id != 0 || initiator >= SHEAF_INITIATORS_MAX)
+		return SHEAF_FUNCTION_REJECTED;
+	abort_matching(target, &(struct match){ .lun = NO_LUN, .initiators = bits_of(initiator) });
+	for (uint32_t i = 0; i < target->lu_count; i++)
+		sheaf_lu_nexus_loss(target->lus[i], initiator);
 	return SHEAF_FUNCTION_COMPLETE;
 }

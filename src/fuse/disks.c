@@ -150,7 +150,7 @@ bool sheaf_disks_stat(struct sheaf_disks *disks, uint64_t node, struct stat *ret
 		ret->st_ctim = disks->ctime[i];
 	} else if (sg) {
 		/* Commands can do all that a disk can, so they are the owner's, whatever the disks' mode is. */
-		ret->st_mode = S_IFREG | (sg->unit.read_only ? 0400 : 0600);
+		ret->st_mode = S_IFREG | 0600;
 		ret->st_atim = ret->st_mtim = ret->st_ctim = disks->ctime[sg - disks->files];
 	} else {
 		/* Who may look at the disks may look at the directories. */

@@ -30,6 +30,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sheaf/scsi.h>
+
 #include "base/bits.h"
 #include "base/log.h"
 #include "fuse/caller.h"
@@ -361,6 +363,13 @@ static void command_ended(struct sheaf_request *request, const struct sheaf_resu
 	run(request, write_outcome, wrote_outcome);
 }
 
+/* What may take as long as the medium is large, so that the caller's timeout counts, not the mount's. */
+static bool goes_over_the_medium(const uint8_t cdb[])
+{
+	return cdb[0] == SHEAF_SCSI_FORMAT_UNIT || cdb[0] == SHEAF_SCSI_SANITIZE ||
+	       cdb[0] == SHEAF_SCSI_SEND_DIAGNOSTIC;
+}
+
 static void send_command(struct sheaf_request *request)
 {
 	const struct sheaf_caller *caller = request->caller;
@@ -381,7 +390,13 @@ static void send_command(struct sheaf_request *request)
 		task->timeout_in_milli_sec = c->timeout_ms;
 	request->cursor = sheaf_loop_now(request->fq->loop);
 	request->next = command_ended;
-	sheaf_queue_start(request->fq->queue, request->slot);
+	if (goes_over_the_medium(caller->cdb) && task->timeout_in_milli_sec &&
+	    c->timeout_ms > task->timeout_in_milli_sec) {
+		task->timeout_in_milli_sec = (uint32_t)sheaf_min64(c->timeout_ms, SHEAF_TASK_TIMEOUT_MAX_MS);
+		sheaf_queue_start_within(request->fq->queue, request->slot, task->timeout_in_milli_sec);
+	} else {
+		sheaf_queue_start(request->fq->queue, request->slot);
+	}
 }
 
 static void got_command(struct sheaf_request *request)

@@ -75,15 +75,6 @@ bool sheaf_failed(struct sheaf_request *request, const struct sheaf_result *resu
 	return error != 0;
 }
 
-static bool is_unit_attention(const struct sheaf_result *result)
-{
-	if (result->service_response != SHEAF_TASK_COMPLETE ||
-	    result->status != SHEAF_STATUS_CHECK_CONDITION || result->sense_length < 3)
-		return false;
-	/* SPC-4 section 4.5: descriptor format 72h/73h has the key in byte 1, fixed format in byte 2. */
-	return (result->sense[(result->sense[0] & 0x7f) >= 0x72 ? 1 : 2] & 0x0f) == 0x06;
-}
-
 static bool is_busy(const struct sheaf_result *result)
 {
 	return result->service_response == SHEAF_TASK_COMPLETE &&
@@ -94,7 +85,7 @@ void sheaf_request_ended(struct sheaf_request *request, const struct sheaf_resul
 {
 	/* Who sent the command by ioctl() wants to know. */
 	if (!request->caller &&
-	    (is_unit_attention(result) || is_busy(result) || result->reset) &&
+	    (sheaf_result_unit_attention(result) || is_busy(result) || result->reset) &&
 	    !result->quarantined && request->retries++ < ATTENTION_RETRIES) {
 		sheaf_queue_retry(request->fq->queue, request->slot);
 		return;

@@ -159,13 +159,14 @@ void sheaf_queue_end_task(struct sheaf_queue *queue, uint16_t slot)
 	const struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
 	uint64_t start_ns = atomic_load_explicit(&state->start_ns, memory_order_relaxed);
 	bool good = sheaf_result_good(&queue->result);
+	bool error = !good && !sheaf_result_unit_attention(&queue->result);
 
 	sheaf_count_add(&queue->stats.ended, 1);
 	sheaf_count_sub(&queue->stats.in_flight, 1);
-	if (!good)
+	if (error)
 		sheaf_count_add(&queue->stats.errors, 1);
 	sheaf_observe_task(&queue->observe, (enum sheaf_command)state->command, start_ns,
-			   queue->result.bytes_transferred, good);
+			   queue->result.bytes_transferred, !error);
 	queue->result.reset = false;
 	if (!good)
 		judge_failure(queue, slot);

@@ -46,7 +46,7 @@ enum sheaf_command sheaf_command_of(const uint8_t *cdb);
 
 struct sheaf_command_stats {
 	struct sheaf_histogram latency; /* ns */
-	_Atomic uint64_t errors;	/* ended with anything but GOOD or CONDITION MET */
+	_Atomic uint64_t errors;	/* ended with anything but GOOD, CONDITION MET or a unit attention */
 	_Atomic uint64_t bytes;		/* transferred */
 };
 

@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "host/queue.h"
+#include "scsi/sense.h"
 
 /* A unit that reports attention or NOT READY this often in a row is not going to be ready. */
 #define READY_TRIES 16
@@ -89,9 +90,21 @@ static int command(struct probe *p, uint64_t target, uint32_t lun, const uint8_t
 	return command_by(p, SHEAF_INITIATOR_MOUNT, target, lun, cdb, cdb_length, data_length);
 }
 
+static bool is_spoilt(const struct sheaf_result *result)
+{
+	struct sheaf_sense sense;
+
+	return result->service_response == SHEAF_TASK_COMPLETE &&
+	       result->status == SHEAF_STATUS_CHECK_CONDITION &&
+	       sheaf_sense_parse(result->sense, result->sense_length, &sense) &&
+	       sense.key == SHEAF_KEY_MEDIUM_ERROR;
+}
+
 /*
  * Each initiator that the host speaks for has unit attentions of its own: POWER ON is read off here, as a kernel's scan does. By
  * REQUEST SENSE (SPC-4 section 6.39), so that it counts as no error; who does not know that command is asked all the same.
+ * A unit whose medium is spoilt (MEDIUM ERROR: a format or sanitize was cut off) is there all the same, to have that done again.
+ * Return: 0; 1: it is spoilt; -EIO.
  */
 static int wait_ready(struct probe *p, uint32_t initiator, uint64_t target, uint32_t lun)
 {
@@ -108,6 +121,8 @@ static int wait_ready(struct probe *p, uint32_t initiator, uint64_t target, uint
 			break;
 		if (command_by(p, initiator, target, lun, test_unit_ready, 6, 0) >= 0)
 			return 0;
+		if (is_spoilt(&p->result))
+			return 1;
 	}
 	return -EIO;
 }
@@ -165,9 +180,11 @@ static int probe_unit(struct probe *p, struct sheaf_unit *unit)
 	/* SPC-4 section 6.11, all pages are not needed: header only. */
 	static const uint8_t mode_sense[6] = { 0x1a, 0x08, 0x3f, 0, 4, 0 };
 
-	if (wait_ready(p, SHEAF_INITIATOR_MOUNT, unit->target_id, unit->lun) < 0 ||
-	    wait_ready(p, SHEAF_INITIATOR_CALLERS, unit->target_id, unit->lun) < 0)
+	int r = wait_ready(p, SHEAF_INITIATOR_MOUNT, unit->target_id, unit->lun);
+
+	if (r < 0 || wait_ready(p, SHEAF_INITIATOR_CALLERS, unit->target_id, unit->lun) < 0)
 		return -EIO;
+	unit->spoilt = r > 0;
 	/* Peripheral qualifier 0, device type 0: a direct-access block device. */
 	if (inquiry(p, unit->target_id, unit->lun, -1) < 36 || p->data[0] != 0)
 		return -EIO;
@@ -247,6 +264,11 @@ int sheaf_synchronize_unit(struct sheaf_queue *queue, const struct sheaf_unit *u
 
 	queue->client = &p.client;
 	r = command(&p, unit->target_id, unit->lun, synchronize_cache, 10, 0);
+	/* What is written is to be durable whoever has the unit reserved. */
+	if (r < 0 && p.result.service_response == SHEAF_TASK_COMPLETE &&
+	    p.result.status == SHEAF_STATUS_RESERVATION_CONFLICT)
+		r = command_by(&p, SHEAF_INITIATOR_CALLERS, unit->target_id, unit->lun,
+			       synchronize_cache, 10, 0);
 	queue->client = client;
 	return r < 0 ? -EIO : 0;
 }

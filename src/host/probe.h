@@ -24,6 +24,7 @@ struct sheaf_unit {
 	uint32_t block_size;
 	uint32_t physical_block_bytes;
 	bool read_only;
+	bool spoilt; /* its blocks cannot be read until it is formatted or sanitized again, see scsi/unit.h */
 	bool provisioned; /* LBPME: UNMAP is worth sending */
 	uint64_t maximum_transfer_blocks;
 	uint64_t maximum_unmap_blocks;
@@ -37,7 +38,7 @@ struct sheaf_unit {
  */
 int sheaf_probe(struct sheaf_queue *queue, struct sheaf_unit units[SHEAF_LUNS_MAX]);
 
-/** SYNCHRONIZE CACHE of a whole unit, waiting for it. Thread: the queue's loop. 0 or -EIO. */
+/** SYNCHRONIZE CACHE of a whole unit, by whichever initiator may, waiting for it. Thread: the queue's loop. 0 or -EIO. */
 int sheaf_synchronize_unit(struct sheaf_queue *queue, const struct sheaf_unit *unit);
 
 /** The LUN field of a task for LU @lun: SAM-5 section 4.7.7.2 (below 256) and 4.7.7.3. */

@@ -221,6 +221,7 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	state->command = (uint8_t)sheaf_command_of(task->command_descriptor_block);
 	state->opcode = task->command_descriptor_block[0];
 	state->reissues = 0;
+	state->extra_ms = 0;
 	/* Its time begins when it is first handed over, or when it first waits for a driver. */
 	atomic_store_explicit(&state->deadline_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&state->step, SHEAF_STEP_NONE, memory_order_relaxed);
@@ -233,6 +234,22 @@ void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot)
 	arm_tick(queue);
 	if (sheaf_probe_wanted(task_start))
 		sheaf_trace_started(queue, slot);
+}
+
+void sheaf_queue_start_within(struct sheaf_queue *queue, uint16_t slot, uint32_t timeout_ms)
+{
+	struct sheaf_slot_state *state = sheaf_slot_state(queue, slot);
+	uint32_t usual_ms = queue->host->options.timeout_ms;
+
+	if (timeout_ms > SHEAF_TASK_TIMEOUT_MAX_MS)
+		timeout_ms = SHEAF_TASK_TIMEOUT_MAX_MS;
+	sheaf_queue_start(queue, slot);
+	if (usual_ms == 0 || timeout_ms <= usual_ms)
+		return;
+	state->extra_ms = timeout_ms - usual_ms;
+	/* Its time runs already where there is no driver, see sheaf_queue_start(). */
+	if (atomic_load_explicit(&state->deadline_ns, memory_order_relaxed))
+		sheaf_slot_begin_time(queue, state);
 }
 
 void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot)
@@ -327,7 +344,9 @@ static void hand_over(struct sheaf_queue *queue, uint16_t slot, struct hand_over
 	/* One that is issued again after a driver's death goes on with the time and the step that it had. */
 	if (!atomic_load_explicit(&state->deadline_ns, memory_order_relaxed)) {
 		atomic_store_explicit(&state->step, SHEAF_STEP_NONE, memory_order_relaxed);
-		atomic_store_explicit(&state->deadline_ns, when->deadline_ns, memory_order_relaxed);
+		atomic_store_explicit(&state->deadline_ns,
+				      sheaf_slot_deadline(state, when->deadline_ns),
+				      memory_order_relaxed);
 		atomic_store_explicit(&state->start_ns, when->start_ns, memory_order_relaxed);
 	}
 	sheaf_slot_set(queue, slot, SHEAF_SLOT_CONTROLLER);

@@ -47,6 +47,9 @@
 
 #define SHEAF_SLOT_ON_THE_WAY UINT16_MAX
 
+/** A day: no task has a longer deadline, whoever asks for it. */
+#define SHEAF_TASK_TIMEOUT_MAX_MS 86400000u
+
 /** Violations are counted within so long for sheaf_host_options.violations_max. */
 #define SHEAF_VIOLATION_WINDOW_MS 10000u
 
@@ -88,6 +91,16 @@ static inline bool sheaf_result_good(const struct sheaf_result *result)
 	       (result->status == SHEAF_STATUS_GOOD || result->status == SHEAF_STATUS_CONDITION_MET);
 }
 
+/** Is it a unit attention (SAM-5 section 5.14)? News, not a failure: the command was not run, and may be sent again. */
+static inline bool sheaf_result_unit_attention(const struct sheaf_result *result)
+{
+	if (result->service_response != SHEAF_TASK_COMPLETE ||
+	    result->status != SHEAF_STATUS_CHECK_CONDITION || result->sense_length < 3)
+		return false;
+	/* SPC-4 section 4.5: descriptor format 72h/73h has the key in byte 1, fixed format in byte 2. */
+	return (result->sense[(result->sense[0] & 0x7f) >= 0x72 ? 1 : 2] & 0x0f) == 0x06;
+}
+
 /** Who uses the queue. */
 struct sheaf_queue_client {
 	void (*ended)(struct sheaf_queue_client *client, uint16_t slot, const struct sheaf_result *result);
@@ -124,6 +137,7 @@ struct sheaf_slot_state {
 	bool put;      /* the client is done with it */
 	uint32_t generation;
 	_Atomic uint32_t worker; /* whose lane it went to */
+	uint32_t extra_ms;	 /* that its task may take beyond the queue's timeout */
 	_Atomic uint64_t identifier;
 	uint64_t requested; /* bytes */
 	_Atomic uint64_t deadline_ns; /* since it was handed over; 0: none. Then of the next step */
@@ -227,6 +241,8 @@ struct sheaf_task *sheaf_queue_command(struct sheaf_queue *queue, uint16_t slot)
 uint8_t *sheaf_queue_buffer(struct sheaf_queue *queue, uint16_t slot);
 /** Start the task in @slot: it goes with this turn's bundle, and ended() comes once. */
 void sheaf_queue_start(struct sheaf_queue *queue, uint16_t slot);
+/** The same, for a task that may take @timeout_ms, up to SHEAF_TASK_TIMEOUT_MAX_MS, where that is more than the queue's timeout. */
+void sheaf_queue_start_within(struct sheaf_queue *queue, uint16_t slot, uint32_t timeout_ms);
 /** Start the task in @slot once more; its command slot still holds it. HOST state. */
 void sheaf_queue_retry(struct sheaf_queue *queue, uint16_t slot);
 /** Hand over what gathered. True if there was something. The loop's hook calls it at the end of a turn. */

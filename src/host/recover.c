@@ -13,7 +13,8 @@
 
 /*
  * SPC-4, SBC-4. A read, a write of given data at a given place, a flush, an unmap, an inquiry: twice is as good as once, as long as
- * nobody was told that the first one is over. What reads and then changes, or changes who may do what, is not.
+ * nobody was told that the first one is over. So are commands that set what a dead driver took with it: a new one is to have it. What
+ * reads and then changes, changes who may do what, tells other initiators something, or takes minutes, is not.
  */
 bool sheaf_command_repeatable(const uint8_t cdb[16])
 {
@@ -24,32 +25,46 @@ bool sheaf_command_repeatable(const uint8_t cdb[16])
 	case 0x0a: /* WRITE(6) */
 	case 0x12: /* INQUIRY */
 	case 0x1a: /* MODE SENSE(6) */
+	case 0x1b: /* START STOP UNIT */
+	case 0x1c: /* RECEIVE DIAGNOSTIC RESULTS */
+	case 0x1d: /* SEND DIAGNOSTIC */
+	case 0x1e: /* PREVENT ALLOW MEDIUM REMOVAL */
 	case 0x25: /* READ CAPACITY(10) */
 	case 0x28: /* READ(10) */
 	case 0x2a: /* WRITE(10) */
+	case 0x2e: /* WRITE AND VERIFY(10) */
 	case 0x2f: /* VERIFY(10) */
 	case 0x34: /* PRE-FETCH(10) */
 	case 0x35: /* SYNCHRONIZE CACHE(10) */
+	case 0x37: /* READ DEFECT DATA(10) */
+	case 0x3b: /* WRITE BUFFER */
+	case 0x3c: /* READ BUFFER */
 	case 0x41: /* WRITE SAME(10) */
 	case 0x42: /* UNMAP */
 	case 0x4d: /* LOG SENSE */
 	case 0x5a: /* MODE SENSE(10) */
 	case 0x5e: /* PERSISTENT RESERVE IN */
+	case 0x84: /* RECEIVE COPY RESULTS */
 	case 0x88: /* READ(16) */
 	case 0x8a: /* WRITE(16) */
 	case 0x8e: /* WRITE AND VERIFY(16) */
-	case 0x2e: /* WRITE AND VERIFY(10) */
 	case 0x8f: /* VERIFY(16) */
 	case 0x90: /* PRE-FETCH(16) */
 	case 0x91: /* SYNCHRONIZE CACHE(16) */
 	case 0x93: /* WRITE SAME(16) */
+	case 0x9c: /* WRITE ATOMIC(16) */
 	case 0x9e: /* SERVICE ACTION IN(16): READ CAPACITY(16), GET LBA STATUS */
 	case 0xa0: /* REPORT LUNS */
 	case 0xa3: /* MAINTENANCE IN */
 	case 0xa8: /* READ(12) */
 	case 0xaa: /* WRITE(12) */
+	case 0xae: /* WRITE AND VERIFY(12) */
+	case 0xaf: /* VERIFY(12) */
+	case 0xb7: /* READ DEFECT DATA(12) */
 		return true;
-	default: /* COMPARE AND WRITE, ORWRITE, RESERVE, RELEASE, PERSISTENT RESERVE OUT, MODE SELECT, ... */
+	/* COMPARE AND WRITE 89h, ORWRITE 8Bh, EXTENDED COPY 83h; RESERVE 16h, 56h, RELEASE 17h, 57h, PERSISTENT RESERVE OUT 5Fh;
+	 * MODE SELECT 15h, 55h, LOG SELECT 4Ch; FORMAT UNIT 04h, SANITIZE 48h; and what is not known here. */
+	default:
 		return false;
 	}
 }

@@ -31,6 +31,12 @@ static inline void sheaf_slot_set(struct sheaf_queue *queue, uint16_t slot, enum
 	atomic_store_explicit(&state->owner, (uint8_t)to, memory_order_release); /* see flight.h, 3 */
 }
 
+/* What the deadline of the task in @state is where others have @usual_ns; 0: none. */
+static inline uint64_t sheaf_slot_deadline(const struct sheaf_slot_state *state, uint64_t usual_ns)
+{
+	return usual_ns ? usual_ns + state->extra_ms * UINT64_C(1000000) : 0;
+}
+
 /* The time of the task in @state begins now, not with its hand-over: there is no driver. */
 static inline void sheaf_slot_begin_time(struct sheaf_queue *queue, struct sheaf_slot_state *state)
 {
@@ -38,8 +44,10 @@ static inline void sheaf_slot_begin_time(struct sheaf_queue *queue, struct sheaf
 
 	atomic_store_explicit(&state->start_ns, sheaf_observe_hand_over(&queue->observe, now_ns),
 			      memory_order_relaxed);
-	atomic_store_explicit(&state->deadline_ns, queue->timeout_ns ? now_ns + queue->timeout_ns : 0,
-			      memory_order_relaxed);
+	atomic_store_explicit(
+		&state->deadline_ns,
+		sheaf_slot_deadline(state, queue->timeout_ns ? now_ns + queue->timeout_ns : 0),
+		memory_order_relaxed);
 }
 
 static inline void sheaf_slot_leave_quarantine(struct sheaf_queue *queue,

@@ -78,6 +78,31 @@ void sheaf_lu_flush_then(struct sheaf_lu_task *lt, void (*resume)(struct sheaf_l
 		resume(lt);
 }
 
+static void finish(struct sheaf_lu_task *lt)
+{
+	lt->done(lt);
+}
+
+/* In the place of lt->done: the response is filled in. A flush that fails writes it anew. */
+static void flush_before_done(struct sheaf_lu_task *lt)
+{
+	lt->done = lt->done_later;
+	if (lt->response->completion_status == SHEAF_STATUS_GOOD)
+		sheaf_lu_flush_then(lt, finish);
+	else
+		finish(lt);
+}
+
+void sheaf_lu_heed_write_through(struct sheaf_lu_task *lt)
+{
+	if (!(lt->command->flags & SHEAF_CDB_WRITES) || lt->done == flush_before_done ||
+	    !(atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed) &
+	      SHEAF_CONDITION_WRITE_THROUGH))
+		return;
+	lt->done_later = lt->done;
+	lt->done = flush_before_done;
+}
+
 static void read_now(struct sheaf_lu_task *lt)
 {
 	sheaf_lu_submit(lt, SHEAF_STORE_READ, lt->lba, lt->blocks, lt->data, read_done);

@@ -16,6 +16,7 @@ static const struct sheaf_cdb_command *first_row[256];
 static const struct sheaf_cdb_command *const families[] = {
 	sheaf_cdb_block_rows,
 	sheaf_cdb_primary_rows,
+	sheaf_cdb_reservation_rows,
 };
 #define FAMILIES (sizeof(families) / sizeof(families[0]))
 
@@ -68,7 +69,9 @@ bool sheaf_cdb_check_usage(const struct sheaf_cdb_command *command, const uint8_
 	if (!may_be_forbidden(command, cdb))
 		return true;
 	for (unsigned i = 1; i < command->length; i++) {
-		unsigned wrong = cdb[i] & (uint8_t)~command->usage[i];
+		/* CONTROL has NACA for all of them. */
+		unsigned allowed = command->usage[i] | (i + 1u == command->length ? SHEAF_CDB_CONTROL_NACA : 0);
+		unsigned wrong = cdb[i] & ~allowed;
 		if (wrong) {
 			*ret_byte = (uint16_t)i;
 			*ret_bit = (int8_t)(31 - __builtin_clz(wrong));
@@ -110,6 +113,17 @@ uint32_t sheaf_cdb_count(const struct sheaf_cdb_command *command, const uint8_t 
 	uint32_t count = (uint32_t)field(cdb, command->count);
 
 	return count == 0 && (command->flags & SHEAF_CDB_ZERO_IS_256) ? 256 : count;
+}
+
+void sheaf_cdb_timeouts(const struct sheaf_cdb_command *command, uint32_t *ret_nominal,
+			uint32_t *ret_recommended)
+{
+	bool blocks = command->lba.size || (command->flags & (SHEAF_CDB_SHARES | SHEAF_CDB_EXCLUDES));
+	/* Blocks that are named, not transferred: many more of them, or all. */
+	bool many = blocks && command->count_is != SHEAF_CDB_COUNT_TRANSFER;
+
+	*ret_nominal = command->nominal_s ? command->nominal_s : many ? 5 : 1;
+	*ret_recommended = command->recommended_s ? command->recommended_s : blocks ? 30 : 10;
 }
 
 const struct sheaf_cdb_command *sheaf_cdb_row(unsigned index)

@@ -47,6 +47,7 @@ enum sheaf_cdb_reserved {
 	SHEAF_CDB_RESERVED_CONFLICT, /* RESERVATION CONFLICT */
 	SHEAF_CDB_RESERVED_READS,    /* reads the medium: the write exclusive types let it through */
 	SHEAF_CDB_RESERVED_ALLOWED,  /* always runs, or looks at the reservation itself */
+	SHEAF_CDB_RESERVED_READINESS, /* TEST UNIT READY: persistent ones let it through, RESERVE does not */
 };
 
 struct sheaf_cdb_place {
@@ -66,12 +67,14 @@ struct sheaf_cdb_command {
 	 * CDB usage data as in REPORT SUPPORTED OPERATION CODES: bits that may be set; [0] opcode.
 	 */
 	uint8_t usage[SHEAF_CDB_MAX];
+	uint32_t nominal_s, recommended_s; /* timeouts; 0: those of its kind, see sheaf_cdb_timeouts() */
 	void (*run)(struct sheaf_lu_task *lt);
 };
 
 /** The rows by standard, each table ended by a row without a name; rows of one opcode stand together. */
 extern const struct sheaf_cdb_command sheaf_cdb_block_rows[];	/* SBC-4: cdb_block.c */
 extern const struct sheaf_cdb_command sheaf_cdb_primary_rows[]; /* SPC-4: cdb_primary.c */
+extern const struct sheaf_cdb_command sheaf_cdb_reservation_rows[]; /* SPC-4, SPC-2: cdb_reservation.c */
 
 /** How a lookup can end. */
 enum sheaf_cdb_verdict {
@@ -90,7 +93,7 @@ enum sheaf_cdb_verdict sheaf_cdb_find(const uint8_t *cdb, unsigned size,
 				      const struct sheaf_cdb_command **ret_command,
 				      uint16_t *ret_byte, int8_t *ret_bit);
 /**
- * Whether only bits of the usage mask are set; *ret_byte and *ret_bit name the first (highest)
+ * Whether only bits of the usage mask, and NACA in CONTROL, are set; *ret_byte and *ret_bit name the first (highest)
  * that is not. @cdb: SHEAF_CDB_MAX bytes can be read; those past the command's length count for nothing.
  */
 bool sheaf_cdb_check_usage(const struct sheaf_cdb_command *command, const uint8_t *cdb,
@@ -102,6 +105,13 @@ uint64_t sheaf_cdb_lba(const struct sheaf_cdb_command *command, const uint8_t *c
  * commands without.
  */
 uint32_t sheaf_cdb_count(const struct sheaf_cdb_command *command, const uint8_t *cdb);
+/**
+ * Timeouts in seconds, SPC-4 section 6.35.4: after *ret_nominal it is worth asking how it goes, after *ret_recommended
+ * something is wrong. A row that names none: 10 for what touches no blocks; else 30, the deadline that a mount gives its tasks by
+ * default, whatever the blocks (limits are such that all of them end well before).
+ */
+void sheaf_cdb_timeouts(const struct sheaf_cdb_command *command, uint32_t *ret_nominal,
+			uint32_t *ret_recommended);
 
 /** Row @index of all tables, NULL after the last one; for tests and for lists of commands. */
 const struct sheaf_cdb_command *sheaf_cdb_row(unsigned index);

@@ -19,6 +19,8 @@
 #define V_BITS	(SHEAF_CDB_RW_DPO | SHEAF_CDB_BYTCHK_MASK)
 
 #define GROUP 0x3f
+/* IMMED, AUSE and the service action; ZNR is for zoned devices. */
+#define SANITIZE_BITS (SHEAF_CDB_SANITIZE_IMMED | SHEAF_CDB_SANITIZE_AUSE | 0x1f)
 
 #define FROM SHEAF_TRANSFER_FROM_TARGET
 #define TO   SHEAF_TRANSFER_TO_TARGET
@@ -247,6 +249,71 @@ const struct sheaf_cdb_command sheaf_cdb_block_rows[] = {
 		.usage = { SHEAF_SCSI_WRITE_ATOMIC_16, SHEAF_CDB_RW_DPO | SHEAF_CDB_RW_FUA, BE64,
 			   [SHEAF_CDB_WRITE_ATOMIC_TRANSFER_LENGTH] = BE16 },
 		.run = sheaf_lu_write, /* see atomic.c */
+	},
+	{
+		.name = "START STOP UNIT", .opcode = SHEAF_SCSI_START_STOP_UNIT, .length = 6,
+		.flags = SHEAF_CDB_EXCLUDES,
+		.usage = { SHEAF_SCSI_START_STOP_UNIT, SHEAF_CDB_START_STOP_IMMED,
+			   [SHEAF_CDB_START_STOP_FLAGS] = SHEAF_START_STOP_NO_FLUSH |
+							  SHEAF_START_STOP_START },
+		.run = sheaf_lu_start_stop_unit,
+	},
+	{
+		.name = "FORMAT UNIT", .opcode = SHEAF_SCSI_FORMAT_UNIT, .length = 6,
+		.flags = SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
+		.direction = TO,
+		.usage = { SHEAF_SCSI_FORMAT_UNIT,
+			   SHEAF_CDB_FORMAT_LONGLIST | SHEAF_CDB_FORMAT_FMTDATA |
+				   SHEAF_CDB_FORMAT_CMPLST | SHEAF_CDB_FORMAT_DEFECT_FORMAT_MASK,
+			   [SHEAF_CDB_FORMAT_FFMT] = 0x01 },
+		.run = sheaf_lu_format_unit,
+	},
+	{
+		.name = "SANITIZE, OVERWRITE", .opcode = SHEAF_SCSI_SANITIZE,
+		.service_action = SHEAF_SCSI_SA_OVERWRITE, .length = 10,
+		.flags = SHEAF_CDB_SERVICE | SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_10_PARAMETER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_SANITIZE, SANITIZE_BITS, [SHEAF_CDB_10_PARAMETER_LENGTH] = BE16 },
+		.run = sheaf_lu_sanitize,
+	},
+	{
+		.name = "SANITIZE, BLOCK ERASE", .opcode = SHEAF_SCSI_SANITIZE,
+		.service_action = SHEAF_SCSI_SA_BLOCK_ERASE, .length = 10,
+		.flags = SHEAF_CDB_SERVICE | SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_10_PARAMETER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_SANITIZE, SANITIZE_BITS, [SHEAF_CDB_10_PARAMETER_LENGTH] = BE16 },
+		.run = sheaf_lu_sanitize,
+	},
+	{
+		.name = "SANITIZE, EXIT FAILURE MODE", .opcode = SHEAF_SCSI_SANITIZE,
+		.service_action = SHEAF_SCSI_SA_EXIT_FAILURE_MODE, .length = 10,
+		.flags = SHEAF_CDB_SERVICE | SHEAF_CDB_WRITES | SHEAF_CDB_MEDIUM | SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_10_PARAMETER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_SANITIZE, SANITIZE_BITS, [SHEAF_CDB_10_PARAMETER_LENGTH] = BE16 },
+		.run = sheaf_lu_sanitize,
+	},
+	{
+		.name = "READ DEFECT DATA (10)", .opcode = SHEAF_SCSI_READ_DEFECT_DATA_10, .length = 10,
+		.flags = SHEAF_CDB_MEDIUM, .reserved = SHEAF_CDB_RESERVED_READS,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_10_ALLOCATION_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_READ_DEFECT_DATA_10,
+			   [SHEAF_CDB_DEFECTS_10] = SHEAF_DEFECTS_LISTS | SHEAF_DEFECTS_FORMAT_MASK,
+			   [SHEAF_CDB_10_ALLOCATION_LENGTH] = BE16 },
+		.run = sheaf_lu_read_defect_data_10,
+	},
+	{
+		.name = "READ DEFECT DATA (12)", .opcode = SHEAF_SCSI_READ_DEFECT_DATA_12, .length = 12,
+		.flags = SHEAF_CDB_MEDIUM, .reserved = SHEAF_CDB_RESERVED_READS,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_12_ALLOCATION_LENGTH, 4 },
+		.usage = { SHEAF_SCSI_READ_DEFECT_DATA_12,
+			   SHEAF_DEFECTS_LISTS | SHEAF_DEFECTS_FORMAT_MASK,
+			   [SHEAF_CDB_DEFECTS_12_INDEX] = BE32, BE32 },
+		.run = sheaf_lu_read_defect_data_12,
 	},
 	{ .name = NULL },
 };

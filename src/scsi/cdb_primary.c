@@ -7,12 +7,13 @@
 #define BE32 BE16, BE16
 
 #define FROM SHEAF_TRANSFER_FROM_TARGET
+#define TO   SHEAF_TRANSFER_TO_TARGET
 
 /* clang-format off */
 const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	{
 		.name = "TEST UNIT READY", .opcode = SHEAF_SCSI_TEST_UNIT_READY, .length = 6,
-		.flags = SHEAF_CDB_MEDIUM, .reserved = SHEAF_CDB_RESERVED_ALLOWED,
+		.flags = SHEAF_CDB_MEDIUM, .reserved = SHEAF_CDB_RESERVED_READINESS,
 		.usage = { SHEAF_SCSI_TEST_UNIT_READY },
 		.run = sheaf_lu_test_unit_ready,
 	},
@@ -34,6 +35,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	},
 	{
 		.name = "MODE SENSE (6)", .opcode = SHEAF_SCSI_MODE_SENSE_6, .length = 6,
+		.reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_6_ALLOCATION_LENGTH, 1 },
 		.usage = { SHEAF_SCSI_MODE_SENSE_6, SHEAF_CDB_MODE_SENSE_DBD, BE16, 0xff },
@@ -41,6 +43,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	},
 	{
 		.name = "MODE SENSE (10)", .opcode = SHEAF_SCSI_MODE_SENSE_10, .length = 10,
+		.reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_10_ALLOCATION_LENGTH, 2 },
 		.usage = { SHEAF_SCSI_MODE_SENSE_10,
@@ -60,7 +63,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	{
 		.name = "REPORT SUPPORTED OPERATION CODES", .opcode = SHEAF_SCSI_MAINTENANCE_IN,
 		.service_action = SHEAF_SCSI_SA_REPORT_SUPPORTED_OPCODES, .length = 12,
-		.flags = SHEAF_CDB_SERVICE,
+		.flags = SHEAF_CDB_SERVICE, .reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_12_ALLOCATION_LENGTH, 4 },
 		.usage = { SHEAF_SCSI_MAINTENANCE_IN, 0x1f, SHEAF_RSOC_RCTD | SHEAF_RSOC_OPTIONS_MASK,
@@ -71,12 +74,31 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 		.name = "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
 		.opcode = SHEAF_SCSI_MAINTENANCE_IN,
 		.service_action = SHEAF_SCSI_SA_REPORT_SUPPORTED_TMFS, .length = 12,
-		.flags = SHEAF_CDB_SERVICE,
+		.flags = SHEAF_CDB_SERVICE, .reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_12_ALLOCATION_LENGTH, 4 },
 		.usage = { SHEAF_SCSI_MAINTENANCE_IN, 0x1f, SHEAF_RSTMF_REPD,
 			   [SHEAF_CDB_12_ALLOCATION_LENGTH] = BE32 },
 		.run = sheaf_lu_report_supported_tmfs,
+	},
+	/* They wait for all that reads or writes: with WCE 0 or SWP 1, no write begun before is left when they end. */
+	{
+		.name = "MODE SELECT (6)", .opcode = SHEAF_SCSI_MODE_SELECT_6, .length = 6,
+		.flags = SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_6_PARAMETER_LENGTH, 1 },
+		.usage = { SHEAF_SCSI_MODE_SELECT_6, SHEAF_CDB_MODE_SELECT_PF,
+			   [SHEAF_CDB_6_PARAMETER_LENGTH] = 0xff },
+		.run = sheaf_lu_mode_select,
+	},
+	{
+		.name = "MODE SELECT (10)", .opcode = SHEAF_SCSI_MODE_SELECT_10, .length = 10,
+		.flags = SHEAF_CDB_EXCLUDES,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_10_PARAMETER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_MODE_SELECT_10, SHEAF_CDB_MODE_SELECT_PF,
+			   [SHEAF_CDB_10_PARAMETER_LENGTH] = BE16 },
+		.run = sheaf_lu_mode_select,
 	},
 	{
 		.name = "EXTENDED COPY (LID1)", .opcode = SHEAF_SCSI_EXTENDED_COPY,
@@ -106,6 +128,50 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 		.usage = { SHEAF_SCSI_RECEIVE_COPY_RESULTS, 0x1f,
 			   [SHEAF_CDB_16_ALLOCATION_LENGTH] = BE32 },
 		.run = sheaf_lu_copy_operating_parameters,
+	},
+	{
+		.name = "PREVENT ALLOW MEDIUM REMOVAL",
+		.opcode = SHEAF_SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL, .length = 6,
+		.usage = { SHEAF_SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL, 0, 0, 0, 0x01 },
+		.run = sheaf_lu_prevent_allow,
+	},
+	{
+		.name = "WRITE BUFFER", .opcode = SHEAF_SCSI_WRITE_BUFFER, .length = 10,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_BUFFER_LENGTH, 3 },
+		.usage = { SHEAF_SCSI_WRITE_BUFFER, SHEAF_BUFFER_MODE_MASK, 0xff, BE16, 0xff, BE16, 0xff },
+		.run = sheaf_lu_write_buffer,
+	},
+	{
+		.name = "READ BUFFER", .opcode = SHEAF_SCSI_READ_BUFFER, .length = 10,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_BUFFER_LENGTH, 3 },
+		.usage = { SHEAF_SCSI_READ_BUFFER, SHEAF_BUFFER_MODE_MASK, 0xff, BE16, 0xff, BE16, 0xff },
+		.run = sheaf_lu_read_buffer,
+	},
+	{
+		.name = "SEND DIAGNOSTIC", .opcode = SHEAF_SCSI_SEND_DIAGNOSTIC, .length = 6,
+		.flags = SHEAF_CDB_MEDIUM,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_DIAGNOSTIC_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_SEND_DIAGNOSTIC, 0xf7, 0, BE16 },
+		.run = sheaf_lu_send_diagnostic,
+	},
+	{
+		.name = "RECEIVE DIAGNOSTIC RESULTS", .opcode = SHEAF_SCSI_RECEIVE_DIAGNOSTIC_RESULTS,
+		.length = 6,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_DIAGNOSTIC_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_RECEIVE_DIAGNOSTIC_RESULTS, SHEAF_CDB_DIAGNOSTIC_PCV, 0xff, BE16 },
+		.run = sheaf_lu_receive_diagnostic,
+	},
+	{
+		.name = "LOG SENSE", .opcode = SHEAF_SCSI_LOG_SENSE, .length = 10,
+		.reserved = SHEAF_CDB_RESERVED_ALLOWED,
+		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
+		.count = { SHEAF_CDB_10_ALLOCATION_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_LOG_SENSE, 0, BE16, 0, BE16, BE16 },
+		.run = sheaf_lu_log_sense,
 	},
 	{ .name = NULL },
 };

@@ -372,7 +372,7 @@ void sheaf_lu_extended_copy(struct sheaf_lu_task *lt)
 		sheaf_lu_end_check(lt, SHEAF_KEY_ABORTED_COMMAND, SHEAF_ASC_INSUFFICIENT_RESOURCES);
 		return;
 	}
-	copy_of(lt)->ordered = lt->in_gate;
+	copy_of(lt)->ordered = lt->held & SHEAF_HELD_GATE;
 	if (take_list(lt))
 		begin_segment(lt);
 }

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include "config.h"
+
 #include "base/bits.h"
 #include "scsi/lu_impl.h"
 
@@ -13,7 +15,20 @@
 
 #define VENDOR	 "SHEAF   "
 #define PRODUCT	 "VIRTUAL DISK    "
-#define REVISION "0001"
+
+/* PRODUCT REVISION LEVEL: the version's first two numbers, "0.1 ". */
+static void put_revision(uint8_t *out)
+{
+	const char *version = PACKAGE_VERSION;
+	unsigned dots = 0;
+
+	memset(out, ' ', 4);
+	for (unsigned i = 0; i < 4 && version[i]; i++) {
+		if (version[i] == '.' && ++dots == 2)
+			break;
+		out[i] = (uint8_t)version[i];
+	}
+}
 
 /* Standard INQUIRY data, SPC-4 section 6.6.2. */
 static unsigned standard_data(const struct sheaf_lu *lu, uint8_t *data)
@@ -21,13 +36,13 @@ static unsigned standard_data(const struct sheaf_lu *lu, uint8_t *data)
 	if (!lu)
 		data[0] = SHEAF_INQUIRY_NO_DEVICE;
 	data[SHEAF_INQUIRY_VERSION] = SHEAF_INQUIRY_VERSION_SPC_4;
-	data[SHEAF_INQUIRY_FORMAT] = SHEAF_INQUIRY_HISUP | 2;
+	data[SHEAF_INQUIRY_FORMAT] = SHEAF_INQUIRY_NORMACA | SHEAF_INQUIRY_HISUP | 2;
 	data[4] = SHEAF_INQUIRY_LENGTH - 5;
 	data[SHEAF_INQUIRY_3PC_BYTE] = SHEAF_INQUIRY_3PC;
 	data[SHEAF_INQUIRY_CMDQUE_BYTE] = SHEAF_INQUIRY_CMDQUE;
 	memcpy(data + SHEAF_INQUIRY_VENDOR, VENDOR, 8);
 	memcpy(data + SHEAF_INQUIRY_PRODUCT, PRODUCT, 16);
-	memcpy(data + SHEAF_INQUIRY_REVISION, REVISION, 4);
+	put_revision(data + SHEAF_INQUIRY_REVISION);
 	sheaf_put_be16(data + SHEAF_INQUIRY_DESCRIPTORS, SHEAF_INQUIRY_SAM_5);
 	sheaf_put_be16(data + SHEAF_INQUIRY_DESCRIPTORS + 2, SHEAF_INQUIRY_SPC_4);
 	sheaf_put_be16(data + SHEAF_INQUIRY_DESCRIPTORS + 4, SHEAF_INQUIRY_SBC_4);
@@ -57,7 +72,7 @@ static uint64_t name_of_serial(const char *serial)
 
 /*
  * Device Identification, SPC-4 section 7.8.6: T10 vendor ID, and NAA locally assigned for those
- * who want a number.
+ * who want a number; the target port is the only one.
  */
 unsigned sheaf_lu_identification_page(const struct sheaf_lu *lu, uint8_t *page)
 {
@@ -75,7 +90,31 @@ unsigned sheaf_lu_identification_page(const struct sheaf_lu *lu, uint8_t *page)
 	d[3] = 8;
 	sheaf_put_be64(d + 4,
 		       3ull << 60 | name_of_serial(lu->serial)); /* NAA 3h: locally assigned */
-	return (unsigned)(d + 12 - page);
+	d += 4 + d[3];
+	d[0] = 0x01;
+	d[1] = 0x14; /* ASSOCIATION: target port; relative target port identifier */
+	d[3] = 4;
+	sheaf_put_be16(d + 6, 1);
+	return (unsigned)(d + 8 - page);
+}
+
+/* Extended INQUIRY Data, SPC-4 section 7.8.7: all task attributes, a cache that forgets; no protection information, no groups. */
+static unsigned extended_page(const struct sheaf_lu *lu, uint8_t *page)
+{
+	(void)lu;
+	page[SHEAF_86_TASKS] = SHEAF_86_HEADSUP | SHEAF_86_ORDSUP | SHEAF_86_SIMPSUP;
+	page[SHEAF_86_CACHE] = SHEAF_86_V_SUP;
+	page[SHEAF_86_SENSE_LENGTH] = SHEAF_SENSE_BUILD_MAX;
+	return SHEAF_86_LENGTH;
+}
+
+/* Mode Page Policy, SPC-4 section 7.8.10: all pages and subpages are shared by all initiators, and are of this LU. */
+static unsigned mode_policy_page(const struct sheaf_lu *lu, uint8_t *page)
+{
+	(void)lu;
+	page[PAGE_HEADER] = SHEAF_MODE_PAGE_ALL;
+	page[PAGE_HEADER + 1] = SHEAF_MODE_SUBPAGE_ALL;
+	return PAGE_HEADER + 4;
 }
 
 /*
@@ -148,6 +187,8 @@ static const struct {
 	{ SHEAF_VPD_SUPPORTED, supported_page },
 	{ SHEAF_VPD_SERIAL, serial_page },
 	{ SHEAF_VPD_IDENTIFICATION, sheaf_lu_identification_page },
+	{ SHEAF_VPD_EXTENDED, extended_page },
+	{ SHEAF_VPD_MODE_POLICY, mode_policy_page },
 	{ SHEAF_VPD_THIRD_PARTY_COPY, sheaf_lu_third_party_copy_page },
 	{ SHEAF_VPD_BLOCK_LIMITS, block_limits_page },
 	{ SHEAF_VPD_CHARACTERISTICS, characteristics_page },

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "scsi/errno_sense.h"
 #include "scsi/lu_impl.h"
 
@@ -41,19 +42,26 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 		(uint8_t)sheaf_min64(lu->maximum_transfer_blocks > 1 ? lu->maximum_transfer_blocks / 2 : 1,
 				     SHEAF_LU_COMPARE_AND_WRITE_BLOCKS_MAX);
 	lu->read_only = options->read_only || store->read_only;
+	lu->born_ns = sheaf_clock_ns();
 	memcpy(lu->serial, options->serial, serial_length);
 	if (options->written)
 		sheaf_lu_note_written(lu);
 	pthread_mutex_init(&lu->lock, NULL);
+	sheaf_lu_reset_modes(lu);
+	sheaf_unit_init(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_POWER_ON);
+	sheaf_reservations_init(lu);
 	*ret_lu = lu;
 	return 0;
 }
 
 struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu)
 {
-	if (lu)
+	if (lu) {
+		sheaf_upkeep_deinit(&lu->unit.upkeep);
+		sheaf_buffers_deinit(&lu->buffers);
 		pthread_mutex_destroy(&lu->lock);
+	}
 	free(lu);
 	return NULL;
 }
@@ -76,8 +84,19 @@ uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu)
 
 void sheaf_lu_reset(struct sheaf_lu *lu)
 {
+	sheaf_reservations_reset(lu);
+	sheaf_lu_clear_aca(lu, SHEAF_INITIATOR_NONE);
+	sheaf_lu_reset_modes(lu);
 	sheaf_lu_forget_copies(lu);
+	sheaf_buffers_reset(lu);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
+}
+
+void sheaf_lu_nexus_loss(struct sheaf_lu *lu, uint32_t initiator)
+{
+	sheaf_reservations_nexus_loss(lu, initiator);
+	sheaf_lu_clear_aca(lu, initiator);
+	sheaf_lu_raise_attention(lu, initiator, SHEAF_ASC_NEXUS_LOSS);
 }
 
 /* Fill in all of the response but sense data, and give the task back. lt is gone. */
@@ -111,10 +130,21 @@ void sheaf_lu_end_good(struct sheaf_lu_task *lt, uint64_t bytes)
 	end(lt, SHEAF_STATUS_GOOD, bytes, 0);
 }
 
+void sheaf_lu_end_status(struct sheaf_lu_task *lt, uint8_t status)
+{
+	end(lt, status, 0, 0);
+}
+
 void sheaf_lu_end_sense(struct sheaf_lu_task *lt, const struct sheaf_sense *sense)
 {
-	unsigned length = sheaf_sense_build_fixed(sense, lt->response->sense_buffer);
+	unsigned length;
 
+	if (lt->lu)
+		sheaf_aca_note_check_condition(lt);
+	if (lt->lu && sheaf_modes_sense_is_descriptor(&lt->lu->modes))
+		length = sheaf_sense_build_descriptor(sense, lt->response->sense_buffer);
+	else
+		length = sheaf_sense_build_fixed(sense, lt->response->sense_buffer);
 	end(lt, SHEAF_STATUS_CHECK_CONDITION, 0, (uint8_t)length);
 }
 
@@ -229,6 +259,16 @@ void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t leng
 	sheaf_lu_reply_end(lt, length);
 }
 
+/* FUA, or WCE is 0. Of other commands that write, all pieces are flushed at once at the end. */
+static bool wants_fua(const struct sheaf_lu_task *lt)
+{
+	uint32_t conditions = atomic_load_explicit(&lt->lu->conditions, memory_order_relaxed);
+
+	return (conditions & SHEAF_CONDITION_WRITE_THROUGH) ||
+	       (lt->command->length > 6 &&
+		(lt->task.command_descriptor_block[1] & SHEAF_CDB_RW_FUA));
+}
+
 void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba,
 		     uint64_t blocks, void *data,
 		     void (*done)(struct sheaf_store_io *io, int result))
@@ -241,15 +281,13 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 		return;
 	}
 	lt->io.op = op;
-	lt->io.fua = false;
 	lt->io.offset = lba * lu->block_size;
 	lt->io.length = blocks * lu->block_size;
 	lt->io.data = data;
 	lt->io.done = done;
 	lt->io.moved = 0;
-	if (op == SHEAF_STORE_WRITE && lt->command->count_is == SHEAF_CDB_COUNT_TRANSFER &&
-	    lt->command->length > 6)
-		lt->io.fua = lt->task.command_descriptor_block[1] & SHEAF_CDB_RW_FUA;
+	lt->io.fua = op == SHEAF_STORE_WRITE && lt->command->count_is == SHEAF_CDB_COUNT_TRANSFER &&
+		     wants_fua(lt);
 	sheaf_store_submit(lu->store, lt->loop, &lt->io);
 }
 
@@ -342,7 +380,7 @@ void sheaf_lu_continue(struct sheaf_lu_task *lt)
 {
 	if (sheaf_lu_is_aborted(lt))
 		sheaf_lu_end_good(lt, 0);
-	else
+	else if (sheaf_lu_check_conditions_again(lt))
 		lt->command->run(lt);
 }
 

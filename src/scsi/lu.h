@@ -56,7 +56,7 @@ struct sheaf_lu_task {
 	/* The task set's (task_set.c). */
 	struct sheaf_task_set *set;
 	struct sheaf_gate_entry gate_entry;
-	bool in_gate;
+	uint8_t held; /* what it gives back when it ends: SHEAF_HELD_* */
 	/* The LU's own. */
 	struct sheaf_lu *lu; /* NULL: the LUN does not exist */
 	const struct sheaf_cdb_command *command;
@@ -69,6 +69,7 @@ struct sheaf_lu_task {
 	uint8_t provisioning; /* GET LBA STATUS: status of the blocks from lba to cursor */
 	uint64_t cursor, end; /* blocks being worked on: from cursor to end */
 	void (*resume)(struct sheaf_lu_task *lt); /* what comes when cursor reached end */
+	void (*done_later)(struct sheaf_lu_task *lt); /* done, while a flush comes before it (block.c) */
 	/* Allocated by rare commands (UNMAP, WRITE SAME, VERIFY), freed before done(). */
 	uint8_t *scratch, *pattern;
 };
@@ -94,8 +95,17 @@ void sheaf_lu_execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_t
 void sheaf_lu_execute_absent(uint32_t lun_count, struct sheaf_lu_task *lt);
 /** A task that waited in its set goes on. Thread: lt->loop's. */
 void sheaf_lu_continue(struct sheaf_lu_task *lt);
-/** LOGICAL UNIT RESET, SAM-5 section 6.3.3: unit attention 29h/03h for every initiator. Thread: any. */
+/**
+ * LOGICAL UNIT RESET, SAM-5 section 6.3.3: unit attention 29h/03h for every initiator; RESERVE and ACA conditions end, persistent
+ * reservations do not. Thread: any.
+ */
 void sheaf_lu_reset(struct sheaf_lu *lu);
+/** @initiator's I_T nexus is lost, SAM-5 section 6.3.4: unit attention 29h/07h for it; its RESERVE and ACA condition end. Thread: any. */
+void sheaf_lu_nexus_loss(struct sheaf_lu *lu, uint32_t initiator);
+/** CLEAR ACA, SAM-5 section 7.4, by @initiator; SHEAF_INITIATOR_NONE: all conditions. Thread: any. */
+void sheaf_lu_clear_aca(struct sheaf_lu *lu, uint32_t initiator);
+/** Is there one task set for all initiators (TST 000b), or one for each nexus (001b)? Thread: any. */
+bool sheaf_lu_task_set_is_shared(const struct sheaf_lu *lu);
 
 uint64_t sheaf_lu_blocks(const struct sheaf_lu *lu);
 uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu);

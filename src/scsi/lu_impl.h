@@ -15,12 +15,18 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "scsi/aca.h"
 #include "scsi/background.h"
+#include "scsi/buffer.h"
 #include "scsi/cdb.h"
 #include "scsi/copy.h"
 #include "scsi/lu.h"
+#include "scsi/modes.h"
 #include "scsi/nexus.h"
+#include "scsi/reservation.h"
+#include "scsi/self_test.h"
 #include "scsi/sense.h"
+#include "scsi/unit.h"
 
 /**
  * SBC-4, Block Limits: what one command may name. A task of this size ends well within a deadline, and tools that test with
@@ -44,9 +50,17 @@
  * its way. Written under the lock.
  */
 #define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
-/* 16..19: reserved, not ready, write-protected, ACA. An LU that has one of these is out of reach for another one's EXTENDED COPY. */
-#define SHEAF_CONDITIONS_OUT_OF_REACH (0xfu << 16)
-#define SHEAF_CONDITION_DEFERRED (1u << 20) /* an initiator is to be told of a flush that failed after its GOOD */
+#define SHEAF_CONDITION_RESERVED (1u << 16)
+#define SHEAF_CONDITION_NOT_READY	     (1u << 17) /* the unit is not READY, see unit.h */
+#define SHEAF_CONDITION_ACA	 (1u << 19)
+#define SHEAF_CONDITION_WRITE_PROTECTED	     (1u << 18)		 /* SWP */
+#define SHEAF_CONDITION_WRITE_THROUGH	     (1u << 20)		 /* WCE is 0: what a command writes is durable when it ends */
+/*
+ * Reserved, not ready, write-protected, ACA, write through: an LU that has one of these is out of reach for another one's EXTENDED
+ * COPY, which could not heed it.
+ */
+#define SHEAF_CONDITIONS_OUT_OF_REACH (0x1fu << 16)
+#define SHEAF_CONDITION_DEFERRED (1u << 21) /* an initiator is to be told of a flush that failed after its GOOD */
 
 /**
  * struct sheaf_lu - see rule 1
@@ -65,13 +79,20 @@ struct sheaf_lu {
 	uint32_t lun;
 	bool read_only;
 	char serial[SHEAF_LU_SERIAL_MAX + 1];
+	uint64_t born_ns; /* CLOCK_MONOTONIC */
 	_Atomic uint32_t conditions;
 	_Atomic uint64_t written, sampled, synced;
 
 	pthread_mutex_t lock;
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
+	struct sheaf_reservations reservations;
+	struct sheaf_aca aca;
+	struct sheaf_modes modes;
 	struct sheaf_background background;
 	struct sheaf_copies copies;
+	struct sheaf_unit_status unit;
+	struct sheaf_buffers buffers;
+	struct sheaf_self_tests self_tests;
 };
 
 static inline struct sheaf_lu_task *sheaf_lu_task_of_io(struct sheaf_store_io *io)
@@ -89,7 +110,9 @@ static inline bool sheaf_lu_is_aborted(const struct sheaf_lu_task *lt)
 
 /** GOOD; @bytes of lt->data were transferred. */
 void sheaf_lu_end_good(struct sheaf_lu_task *lt, uint64_t bytes);
-/** CHECK CONDITION with @sense, fixed format (D_SENSE is 0). */
+/** A status without sense data: RESERVATION CONFLICT, BUSY, … */
+void sheaf_lu_end_status(struct sheaf_lu_task *lt, uint8_t status);
+/** CHECK CONDITION with @sense, in the format that D_SENSE asks for. */
 void sheaf_lu_end_sense(struct sheaf_lu_task *lt, const struct sheaf_sense *sense);
 /** CHECK CONDITION with a key and code only. */
 void sheaf_lu_end_check(struct sheaf_lu_task *lt, uint8_t key, uint16_t asc);
@@ -130,6 +153,13 @@ void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t leng
 void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on);
 /** lu->conditions is not zero: may the command run all the same? False: it has ended. */
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt);
+/** The same after @lt waited in its task set: those that a command before it may have made. */
+bool sheaf_lu_check_conditions_again(struct sheaf_lu_task *lt);
+
+/** lu->modes.current has changed: the rest of lu->modes and lu->conditions follow (mode_pages.c). Lock held. */
+void sheaf_lu_heed_modes(struct sheaf_lu *lu);
+/** Mode parameter block descriptor, as MODE SENSE reports it (mode.c); zeros at @d. Return: its bytes. */
+unsigned sheaf_lu_put_block_descriptor(const struct sheaf_lu *lu, uint8_t *d, bool long_lba);
 
 /** Start lt->io: @blocks at @lba; a task that was aborted ends here instead, so between two accesses as well. */
 void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t lba,
@@ -145,6 +175,8 @@ void sheaf_lu_note_flushed(struct sheaf_lu *lu, uint64_t upto);
 void sheaf_lu_note_written(struct sheaf_lu *lu);
 /** What was written goes to the medium, if a flush is due, then @resume. Uses lt->resume and lt->cursor. */
 void sheaf_lu_flush_then(struct sheaf_lu_task *lt, void (*resume)(struct sheaf_lu_task *lt));
+/** With WCE 0, a command that writes ends, if it ends well, only after a flush (where one is due). Before its handler runs. */
+void sheaf_lu_heed_write_through(struct sheaf_lu_task *lt);
 
 /** VPD pages 83h and 8Fh, in 256 zeroed bytes, past their first four. Return: their length with those. */
 unsigned sheaf_lu_identification_page(const struct sheaf_lu *lu, uint8_t *page); /* inquiry.c */
@@ -160,6 +192,7 @@ void sheaf_lu_report_supported_opcodes(struct sheaf_lu_task *lt); /* supported.c
 void sheaf_lu_report_supported_tmfs(struct sheaf_lu_task *lt);
 void sheaf_lu_inquiry(struct sheaf_lu_task *lt);    /* inquiry.c */
 void sheaf_lu_mode_sense(struct sheaf_lu_task *lt); /* mode.c */
+void sheaf_lu_mode_select(struct sheaf_lu_task *lt); /* mode_select.c */
 void sheaf_lu_read(struct sheaf_lu_task *lt);	    /* block.c */
 void sheaf_lu_write(struct sheaf_lu_task *lt);
 void sheaf_lu_synchronize_cache(struct sheaf_lu_task *lt);
@@ -169,10 +202,26 @@ void sheaf_lu_write_and_verify(struct sheaf_lu_task *lt);
 void sheaf_lu_unmap(struct sheaf_lu_task *lt); /* provisioning.c */
 void sheaf_lu_write_same(struct sheaf_lu_task *lt);
 void sheaf_lu_get_lba_status(struct sheaf_lu_task *lt);
+void sheaf_lu_reserve(struct sheaf_lu_task *lt); /* reservation.c */
+void sheaf_lu_release(struct sheaf_lu_task *lt);
+void sheaf_lu_persistent_reserve_in(struct sheaf_lu_task *lt);
+void sheaf_lu_report_reservation_capabilities(struct sheaf_lu_task *lt);
+void sheaf_lu_persistent_reserve_out(struct sheaf_lu_task *lt); /* reserve_out.c */
 void sheaf_lu_compare_and_write(struct sheaf_lu_task *lt); /* atomic.c */
 void sheaf_lu_orwrite(struct sheaf_lu_task *lt);
 void sheaf_lu_extended_copy(struct sheaf_lu_task *lt); /* copy.c */
 void sheaf_lu_copy_status(struct sheaf_lu_task *lt);   /* copy_results.c */
 void sheaf_lu_copy_operating_parameters(struct sheaf_lu_task *lt);
+void sheaf_lu_start_stop_unit(struct sheaf_lu_task *lt); /* unit.c */
+void sheaf_lu_prevent_allow(struct sheaf_lu_task *lt);
+void sheaf_lu_format_unit(struct sheaf_lu_task *lt); /* format.c */
+void sheaf_lu_sanitize(struct sheaf_lu_task *lt);    /* sanitize.c */
+void sheaf_lu_read_defect_data_10(struct sheaf_lu_task *lt); /* defects.c */
+void sheaf_lu_read_defect_data_12(struct sheaf_lu_task *lt);
+void sheaf_lu_read_buffer(struct sheaf_lu_task *lt); /* buffer.c */
+void sheaf_lu_write_buffer(struct sheaf_lu_task *lt);
+void sheaf_lu_send_diagnostic(struct sheaf_lu_task *lt); /* diagnostic.c */
+void sheaf_lu_receive_diagnostic(struct sheaf_lu_task *lt);
+void sheaf_lu_log_sense(struct sheaf_lu_task *lt); /* log_pages.c */
 
 #endif

@@ -11,13 +11,13 @@ static bool is_reset(uint16_t asc)
 	return asc >> 8 == SHEAF_ASC_POWER_ON_OR_RESET >> 8;
 }
 
-/* Lock held. */
-static void raise(struct sheaf_lu *lu, uint32_t initiator, uint16_t asc)
+void sheaf_lu_raise_attention_locked(struct sheaf_lu *lu, uint32_t initiator, uint16_t asc)
 {
 	struct sheaf_nexus *nexus = &lu->nexus[initiator];
 
 	for (unsigned i = 0; i < nexus->attention_count; i++)
-		if (nexus->attention[i] == asc)
+		if (nexus->attention[i] == asc ||
+		    (asc == SHEAF_ASC_NEXUS_LOSS && is_reset(nexus->attention[i]))) /* SAM-5 section 5.14: resets say more */
 			return;
 	if (is_reset(asc)) {
 		nexus->attention_count = 0; /* what happened before it does not matter any more */
@@ -32,7 +32,7 @@ static void raise(struct sheaf_lu *lu, uint32_t initiator, uint16_t asc)
 void sheaf_lu_raise_attention(struct sheaf_lu *lu, uint32_t initiator, uint16_t asc)
 {
 	pthread_mutex_lock(&lu->lock);
-	raise(lu, initiator, asc);
+	sheaf_lu_raise_attention_locked(lu, initiator, asc);
 	pthread_mutex_unlock(&lu->lock);
 }
 
@@ -41,7 +41,7 @@ void sheaf_lu_raise_attention_all_but(struct sheaf_lu *lu, uint32_t but, uint16_
 	pthread_mutex_lock(&lu->lock);
 	for (uint32_t i = 0; i < SHEAF_INITIATORS_MAX; i++)
 		if (i != but)
-			raise(lu, i, asc);
+			sheaf_lu_raise_attention_locked(lu, i, asc);
 	pthread_mutex_unlock(&lu->lock);
 }
 

@@ -28,6 +28,8 @@ struct sheaf_nexus {
 
 /** @initiator is told @asc, once, by the next command that reports unit attentions. A reset (29h) replaces what waits. */
 void sheaf_lu_raise_attention(struct sheaf_lu *lu, uint32_t initiator, uint16_t asc);
+/** The same with the LU's lock held. */
+void sheaf_lu_raise_attention_locked(struct sheaf_lu *lu, uint32_t initiator, uint16_t asc);
 /** All initiators but @but are. */
 void sheaf_lu_raise_attention_all_but(struct sheaf_lu *lu, uint32_t but, uint16_t asc);
 /** Take the oldest that waits for @initiator; 0: none. */

@@ -15,8 +15,8 @@ void sheaf_lu_test_unit_ready(struct sheaf_lu_task *lt)
 }
 
 /**
- * REQUEST SENSE, SPC-4 section 6.39: the pending unit attention, which it clears, or NO SENSE, as
- * data.
+ * REQUEST SENSE, SPC-4 section 6.39: the pending unit attention, which it clears, or why the unit is not ready (with how far it
+ * is), or NO SENSE, as data.
  */
 void sheaf_lu_request_sense(struct sheaf_lu_task *lt)
 {
@@ -31,6 +31,8 @@ void sheaf_lu_request_sense(struct sheaf_lu_task *lt)
 		sense.asc = sheaf_lu_take_attention(lt->lu, lt->task.initiator_index);
 		if (sense.asc)
 			sense.key = SHEAF_KEY_UNIT_ATTENTION;
+		else
+			sheaf_unit_describe(lt->lu, &sense);
 	}
 	if (lt->task.command_descriptor_block[1] & SHEAF_CDB_REQUEST_SENSE_DESC)
 		length = sheaf_sense_build_descriptor(&sense, data);
@@ -50,7 +52,28 @@ static void put_lun(uint8_t *entry, uint32_t lun)
 	entry[1] = (uint8_t)lun;
 }
 
-/** REPORT LUNS, SPC-4 section 6.33: 0 to lun_count - 1; there are no well known LUs. */
+/*
+ * SELECT REPORT, SPC-4 section 6.33: there are neither well known nor administrative LUs, and none is in a conglomerate. False:
+ * a reserved value.
+ */
+static bool select_luns(uint8_t select, uint32_t *count)
+{
+	switch (select) {
+	case SHEAF_REPORT_LUNS_ADDRESSED:
+	case SHEAF_REPORT_LUNS_ALL:
+	case SHEAF_REPORT_LUNS_TOP:
+		return true;
+	case SHEAF_REPORT_LUNS_WELL_KNOWN:
+	case SHEAF_REPORT_LUNS_ADMINISTRATIVE:
+	case SHEAF_REPORT_LUNS_SUBSIDIARY:
+		*count = 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/** REPORT LUNS, SPC-4 section 6.33: 0 to lun_count - 1. */
 void sheaf_lu_report_luns(struct sheaf_lu_task *lt)
 {
 	uint8_t select = lt->task.command_descriptor_block[SHEAF_CDB_REPORT_LUNS_SELECT];
@@ -58,12 +81,10 @@ void sheaf_lu_report_luns(struct sheaf_lu_task *lt)
 	uint8_t part[SHEAF_REPORT_LUNS_HEADER] = { 0 };
 	uint64_t room = sheaf_lu_reply_room(lt), at = SHEAF_REPORT_LUNS_HEADER;
 
-	if (select > SHEAF_REPORT_LUNS_ALL) {
+	if (!select_luns(select, &count)) {
 		sheaf_lu_end_bad_field(lt, SHEAF_CDB_REPORT_LUNS_SELECT, 7);
 		return;
 	}
-	if (select == SHEAF_REPORT_LUNS_WELL_KNOWN)
-		count = 0;
 	sheaf_put_be32(part, count * SHEAF_REPORT_LUNS_ENTRY);
 	sheaf_lu_reply_put(lt, 0, part, sizeof(part));
 	for (uint32_t lun = 0; lun < count && at < room; lun++, at += SHEAF_REPORT_LUNS_ENTRY) {

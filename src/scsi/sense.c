@@ -17,6 +17,13 @@ static void build_field_pointer(const struct sheaf_sense *sense, uint8_t *out)
 	sheaf_put_be16(out + 1, sense->field_byte);
 }
 
+/* SENSE KEY SPECIFIC with a progress indication, SPC-4 section 4.5.2.4.4: 3 bytes. */
+static void build_progress(const struct sheaf_sense *sense, uint8_t *out)
+{
+	out[0] = SHEAF_SENSE_SPECIFIC_SKSV;
+	sheaf_put_be16(out + 1, sense->progress);
+}
+
 static void parse_field_pointer(const uint8_t *p, struct sheaf_sense *sense)
 {
 	if (!(p[0] & SHEAF_SENSE_SPECIFIC_SKSV) || sense->key != SHEAF_KEY_ILLEGAL_REQUEST)
@@ -25,6 +32,16 @@ static void parse_field_pointer(const uint8_t *p, struct sheaf_sense *sense)
 	sense->field_in_cdb = p[0] & SHEAF_SENSE_SPECIFIC_CD;
 	sense->field_bit = (int8_t)(p[0] & SHEAF_SENSE_SPECIFIC_BPV ? p[0] & 7 : -1);
 	sense->field_byte = sheaf_get_be16(p + 1);
+}
+
+static void parse_specific(const uint8_t *p, struct sheaf_sense *sense)
+{
+	parse_field_pointer(p, sense);
+	if ((p[0] & SHEAF_SENSE_SPECIFIC_SKSV) &&
+	    (sense->key == SHEAF_KEY_NO_SENSE || sense->key == SHEAF_KEY_NOT_READY)) {
+		sense->progress_valid = true;
+		sense->progress = sheaf_get_be16(p + 1);
+	}
 }
 
 unsigned sheaf_sense_build_fixed(const struct sheaf_sense *sense, uint8_t *out)
@@ -43,6 +60,8 @@ unsigned sheaf_sense_build_fixed(const struct sheaf_sense *sense, uint8_t *out)
 	sheaf_put_be16(out + SHEAF_SENSE_FIXED_ASC, sense->asc);
 	if (sense->field_valid)
 		build_field_pointer(sense, out + SHEAF_SENSE_FIXED_SPECIFIC);
+	else if (sense->progress_valid)
+		build_progress(sense, out + SHEAF_SENSE_FIXED_SPECIFIC);
 	return SHEAF_SENSE_FIXED_LENGTH;
 }
 
@@ -67,10 +86,13 @@ unsigned sheaf_sense_build_descriptor(const struct sheaf_sense *sense, uint8_t *
 		sheaf_put_be64(out + length + 4, sense->segment);
 		length += 12;
 	}
-	if (sense->field_valid) { /* SPC-4 section 4.5.2.4 */
+	if (sense->field_valid || sense->progress_valid) { /* SPC-4 section 4.5.2.4 */
 		out[length] = SHEAF_SENSE_SPECIFIC_DESCRIPTOR;
 		out[length + 1] = 6;
-		build_field_pointer(sense, out + length + 4);
+		if (sense->field_valid)
+			build_field_pointer(sense, out + length + 4);
+		else
+			build_progress(sense, out + length + 4);
 		length += 8;
 	}
 	out[SHEAF_SENSE_DESCRIPTOR_ADDITIONAL_LENGTH] =
@@ -99,7 +121,7 @@ static bool parse_fixed(const uint8_t *data, unsigned length, struct sheaf_sense
 	if (length > SHEAF_SENSE_FIXED_ASCQ)
 		sense->asc |= data[SHEAF_SENSE_FIXED_ASCQ];
 	if (length >= SHEAF_SENSE_FIXED_SPECIFIC + 3)
-		parse_field_pointer(data + SHEAF_SENSE_FIXED_SPECIFIC, sense);
+		parse_specific(data + SHEAF_SENSE_FIXED_SPECIFIC, sense);
 	return true;
 }
 
@@ -123,7 +145,7 @@ static bool parse_descriptor(const uint8_t *data, unsigned length, struct sheaf_
 			sense->information = sheaf_get_be64(d + 4);
 		}
 		if (d[0] == SHEAF_SENSE_SPECIFIC_DESCRIPTOR && d[1] == 6)
-			parse_field_pointer(d + 4, sense);
+			parse_specific(d + 4, sense);
 		at += 2u + d[1];
 	}
 	return true;

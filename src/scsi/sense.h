@@ -17,6 +17,7 @@
  *               needs more.
  * @field_byte, @field_bit: with @field_valid: what is wrong in the CDB or parameter list; bit -1:
  * the byte.
+ * @progress: with @progress_valid, which goes with NO SENSE and NOT READY: 65536ths that are done.
  */
 struct sheaf_sense {
 	uint8_t key;  /* enum sheaf_sense_key */
@@ -30,6 +31,8 @@ struct sheaf_sense {
 	uint16_t field_byte;
 	bool segment_valid; /* written only: which segment of an EXTENDED COPY, in COMMAND-SPECIFIC INFORMATION */
 	uint16_t segment;
+	bool progress_valid;
+	uint16_t progress;
 };
 
 /**

@@ -10,11 +10,16 @@
 #include "base/bits.h"
 #include "scsi/lu_impl.h"
 
-/* Command timeouts descriptor, SPC-4 section 6.35.4: no timeout is indicated. */
-static void put_timeouts(uint8_t *out)
+/* Command timeouts descriptor, SPC-4 section 6.35.4. */
+static void put_timeouts(const struct sheaf_cdb_command *command, uint8_t *out)
 {
+	uint32_t nominal, recommended;
+
+	sheaf_cdb_timeouts(command, &nominal, &recommended);
 	memset(out, 0, SHEAF_RSOC_TIMEOUTS);
 	sheaf_put_be16(out, SHEAF_RSOC_TIMEOUTS - 2);
+	sheaf_put_be32(out + SHEAF_RSOC_TIMEOUTS_NOMINAL, nominal);
+	sheaf_put_be32(out + SHEAF_RSOC_TIMEOUTS_RECOMMENDED, recommended);
 }
 
 static void report_all(struct sheaf_lu_task *lt, bool timeouts)
@@ -33,7 +38,7 @@ static void report_all(struct sheaf_lu_task *lt, bool timeouts)
 		}
 		if (timeouts) {
 			part[SHEAF_RSOC_DESCRIPTOR_FLAGS] |= SHEAF_RSOC_CTDP;
-			put_timeouts(part + SHEAF_RSOC_DESCRIPTOR);
+			put_timeouts(command, part + SHEAF_RSOC_DESCRIPTOR);
 		}
 		sheaf_put_be16(part + 6, command->length);
 		sheaf_lu_reply_put(lt, length, part, size);
@@ -55,12 +60,15 @@ static void report_one(struct sheaf_lu_task *lt, const struct sheaf_cdb_command 
 	if (command) {
 		sheaf_put_be16(data + 2, command->length);
 		memcpy(data + length, command->usage, command->length);
+		data[length + command->length - 1] = SHEAF_CDB_CONTROL_NACA; /* of all commands, see cdb.c */
 		if (command->flags & SHEAF_CDB_SERVICE)
-			data[length + SHEAF_CDB_SERVICE_ACTION] = command->service_action;
+			data[length + SHEAF_CDB_SERVICE_ACTION] =
+				(uint8_t)((command->usage[SHEAF_CDB_SERVICE_ACTION] & ~0x1f) |
+					  command->service_action);
 		length += command->length;
 		if (timeouts) {
 			data[1] |= SHEAF_RSOC_ONE_CTDP;
-			put_timeouts(data + length);
+			put_timeouts(command, data + length);
 			length += SHEAF_RSOC_TIMEOUTS;
 		}
 	}
@@ -126,8 +134,8 @@ void sheaf_lu_report_supported_tmfs(struct sheaf_lu_task *lt)
 		sheaf_lu_end_bad_field(lt, SHEAF_CDB_12_ALLOCATION_LENGTH, 7);
 		return;
 	}
-	data[0] = SHEAF_RSTMF_ATS | SHEAF_RSTMF_ATSS | SHEAF_RSTMF_CTSS | SHEAF_RSTMF_LURS |
-		  SHEAF_RSTMF_TRS;
+	data[0] = SHEAF_RSTMF_ATS | SHEAF_RSTMF_ATSS | SHEAF_RSTMF_CACAS | SHEAF_RSTMF_CTSS |
+		  SHEAF_RSTMF_LURS | SHEAF_RSTMF_TRS;
 	data[3] = extended ? SHEAF_RSTMF_EXTENDED_LENGTH - SHEAF_RSTMF_LENGTH : 0;
 	sheaf_lu_reply(lt, data, extended ? SHEAF_RSTMF_EXTENDED_LENGTH : SHEAF_RSTMF_LENGTH);
 }

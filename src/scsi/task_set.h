@@ -6,7 +6,8 @@
  * and all other accesses of the medium by is the range gate of base/range_gate.h, over the blocks of all of a target's LUs.
  *
  *   1. A task is in the gate from before its command's handler runs until the command ends.
- *   2. A task that has to wait is continued on its own loop, by resume(), from whichever thread made way.
+ *   2. HEAD OF QUEUE does not wait behind those that wait, only behind those that are at work.
+ *   3. A task that has to wait is continued on its own loop, by resume(), from whichever thread made way.
  */
 #ifndef SHEAF_TASK_SET_H
 #define SHEAF_TASK_SET_H
@@ -29,6 +30,17 @@ struct sheaf_task_set {
 	uint32_t lu_count;
 	/** Call sheaf_lu_continue(@lt) on lt->loop. Thread: any. */
 	void (*resume)(struct sheaf_lu_task *lt);
+	/**
+	 * Abort the tasks of @initiators, a bit each, on the LU of @but, but for @but itself: PREEMPT AND ABORT. NULL: none is
+	 * marked, and they end as they would. Thread: any.
+	 */
+	void (*abort)(struct sheaf_task_set *set, const struct sheaf_lu_task *but, uint32_t initiators);
+};
+
+/** What a task gives back when it ends, bits of lt->held. */
+enum sheaf_held {
+	SHEAF_HELD_GATE = 1,
+	SHEAF_HELD_ACA = 2, /* it is the task with the ACA attribute, see aca.h */
 };
 
 /** A set for up to @tasks tasks. Thread: any. Return: 0 or -ENOMEM. */
@@ -41,9 +53,12 @@ void sheaf_task_set_add(struct sheaf_task_set *set, struct sheaf_lu_task *lt);
 
 /**
  * sheaf_task_set_enter() - what lt->command and lt's attribute ask for; lt->blocks and lt->lba are decoded
- * Return: false: it has to wait, set->resume() comes, and lt is not the caller's any more.
+ * Return: false: it has to wait, set->resume() comes, and lt is not the caller's any more; or it has ended (a task attribute that
+ * cannot be).
  */
 bool sheaf_task_set_enter(struct sheaf_lu_task *lt);
+/** As an ORDERED task, from a handler: false: the handler is called again when all that was in the gate before is over. */
+bool sheaf_task_set_enter_alone(struct sheaf_lu_task *lt);
 /**
  * sheaf_task_set_enter_blocks() - for one access of a command that runs without being in the gate: @blocks, not 0, at @lba of @lu
  * Return: as of sheaf_task_set_enter(). sheaf_task_set_leave() follows when the access is done.

@@ -87,12 +87,15 @@ static void finish_later(struct sheaf_store_io *io, int result)
  * The kernel tells a failed write-back once, to the next fdatasync, and may have dropped the data: the one after it
  * succeeds, and proves nothing. So no flush of this image succeeds again. Direct I/O left nothing in the cache to lose.
  */
-static void flushed(struct sheaf_op *op, int result)
+void sheaf_file_note_sync(struct sheaf_file_store *file, int result)
 {
-	struct sheaf_file_store *file = file_of(io_of(op));
-
 	if ((result == -EIO || result == -ENOSPC || result == -EDQUOT) && !file->store.direct)
 		atomic_store_explicit(&file->flush_error, result, memory_order_relaxed);
+}
+
+static void flushed(struct sheaf_op *op, int result)
+{
+	sheaf_file_note_sync(file_of(io_of(op)), result);
 	finished(op, result);
 }
 
@@ -493,5 +496,9 @@ const struct sheaf_store_ops sheaf_file_store_ops = {
 	.name = "file",
 	.submit = submit,
 	.trim = trim,
+	.keep = sheaf_file_keep,
+	.kept = sheaf_file_kept,
+	.get_mark = sheaf_file_get_mark,
+	.set_mark = sheaf_file_set_mark,
 	.free = free_file,
 };

@@ -29,6 +29,8 @@ struct memory_store {
 	uint64_t mapped_bytes;
 	uint64_t page_bytes;
 	_Atomic uint64_t *written; /* W, R: any loop, see 1 */
+	uint8_t kept[SHEAF_STORE_KEPT_MAX]; /* by one at a time */
+	size_t kept_length;
 };
 
 static const struct sheaf_store_ops memory_ops;
@@ -138,6 +140,27 @@ static void submit(struct sheaf_store *store, struct sheaf_loop *loop, struct sh
 	sheaf_loop_ready(loop, &io->loop_op, 0);
 }
 
+static void keep(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io)
+{
+	struct memory_store *memory = (struct memory_store *)store;
+
+	assert(io->length <= sizeof(memory->kept));
+	memcpy(memory->kept, io->data, io->length);
+	memory->kept_length = io->length;
+	io->loop_op.done = report;
+	sheaf_loop_ready(loop, &io->loop_op, 0);
+}
+
+static int kept(struct sheaf_store *store, void *data, size_t room)
+{
+	const struct memory_store *memory = (const struct memory_store *)store;
+
+	if (memory->kept_length > room)
+		return -E2BIG;
+	memcpy(data, memory->kept, memory->kept_length);
+	return (int)memory->kept_length;
+}
+
 static struct sheaf_store *free_memory(struct sheaf_store *store)
 {
 	struct memory_store *memory = (struct memory_store *)store;
@@ -200,5 +223,7 @@ uint8_t *sheaf_memory_store_bytes(struct sheaf_store *store)
 static const struct sheaf_store_ops memory_ops = {
 	.name = "memory",
 	.submit = submit,
+	.keep = keep,
+	.kept = kept,
 	.free = free_memory,
 };

@@ -9,6 +9,7 @@
 #ifndef SHEAF_STORE_H
 #define SHEAF_STORE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,13 +19,35 @@
 
 #include "loop/loop.h"
 
+/** What was begun on all of an image and not finished: kept with it, for who serves it next. */
+enum sheaf_store_mark {
+	SHEAF_MARK_NONE,
+	SHEAF_MARK_FORMAT,
+	SHEAF_MARK_SANITIZE,
+	SHEAF_MARK_SANITIZE_UNRESTRICTED, /* SBC-4: AUSE */
+};
+
 struct sheaf_store_ops {
 	const char *name;
 	void (*submit)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
 	/* Optional: nobody uses the store for a while, give memory back that can be had again. Thread: any, at any time. */
 	void (*trim)(struct sheaf_store *store);
+	/*
+	 * A few bytes beside the image that survive the server and the machine, for what SCSI wants kept (APTPL). Optional: nothing
+	 * can be kept. keep: io->data and io->length, which is at most SHEAF_STORE_KEPT_MAX; 0: nothing is kept any more. As a whole
+	 * or not at all; durable when io->done(io, 0 or -errno) comes, later, on @loop. One at a time.
+	 * kept: read them. Blocks; thread: any. Return: bytes, 0: there are none; -E2BIG: more than @room; -EOPNOTSUPP: nothing can
+	 * be kept here.
+	 */
+	void (*keep)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
+	int (*kept)(struct sheaf_store *store, void *data, size_t room);
+	/* Both or none: a mark that outlives the process. set_mark() may block; it is durable when that is 0. Thread: any. */
+	enum sheaf_store_mark (*get_mark)(const struct sheaf_store *store);
+	int (*set_mark)(struct sheaf_store *store, enum sheaf_store_mark mark);
 	struct sheaf_store *(*free)(struct sheaf_store *store);
 };
+
+#define SHEAF_STORE_KEPT_MAX 1024
 
 /** First member of each store. */
 struct sheaf_store {
@@ -101,11 +124,32 @@ static inline void sheaf_store_submit(struct sheaf_store *store, struct sheaf_lo
 	store->ops->submit(store, loop, io);
 }
 
+/** What the store keeps beside the image, see sheaf_store_ops. May block; thread: any. */
+static inline int sheaf_store_kept(struct sheaf_store *store, void *data, size_t room)
+{
+	return store->ops->kept ? store->ops->kept(store, data, room) : -EOPNOTSUPP;
+}
+
+/** Keep @io's data instead; only where sheaf_store_kept() did not say -EOPNOTSUPP. io->done() comes once, later. */
+static inline void sheaf_store_keep(struct sheaf_store *store, struct sheaf_loop *loop,
+				    struct sheaf_store_io *io)
+{
+	io->store = store;
+	io->loop = loop;
+	store->ops->keep(store, loop, io);
+}
+
 /** A good moment to give memory back: nobody has used @store for a while. Thread: any, at any time. */
 static inline void sheaf_store_trim(struct sheaf_store *store)
 {
 	if (store->ops->trim)
 		store->ops->trim(store);
+}
+
+/** The mark that the image has; NONE of a store that keeps none. */
+static inline enum sheaf_store_mark sheaf_store_get_mark(const struct sheaf_store *store)
+{
+	return store->ops->get_mark ? store->ops->get_mark(store) : SHEAF_MARK_NONE;
 }
 
 /** Free a store with no io in flight; NULL is allowed. Returns NULL. */

@@ -37,6 +37,10 @@ struct fake_store {
 	unsigned done[SHEAF_STORE_STATUS + 1];
 	uint64_t extent_max; /* STATUS says at most this much; 0: no limit */
 	bool last_fua;
+	uint8_t kept[SHEAF_STORE_KEPT_MAX];
+	int kept_length;		 /* negative: what kept() says; -EOPNOTSUPP at first */
+	struct sheaf_store_io *keeping; /* until the next drain */
+	int keep_result;
 };
 
 static inline struct fake_store *fake_of(struct sheaf_store *store)
@@ -67,9 +71,30 @@ static struct sheaf_store *fake_free(struct sheaf_store *store)
 	return NULL;
 }
 
+static void fake_keep(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io)
+{
+	(void)loop;
+	assert(!fake_of(store)->keeping && io->length <= SHEAF_STORE_KEPT_MAX);
+	fake_of(store)->keeping = io;
+}
+
+static int fake_kept(struct sheaf_store *store, void *data, size_t room)
+{
+	const struct fake_store *fake = fake_of(store);
+
+	if (fake->kept_length < 0)
+		return fake->kept_length;
+	if ((size_t)fake->kept_length > room)
+		return -E2BIG;
+	memcpy(data, fake->kept, (size_t)fake->kept_length);
+	return fake->kept_length;
+}
+
 static const struct sheaf_store_ops fake_ops = {
 	.name = "fake",
 	.submit = fake_submit,
+	.keep = fake_keep,
+	.kept = fake_kept,
 	.free = fake_free,
 };
 
@@ -82,6 +107,7 @@ static inline struct fake_store *fake_create(uint64_t size)
 	fake->store.alignment_bytes = 1;
 	fake->store.physical_block_bytes = 4096;
 	fake->store.can_discard = true;
+	fake->kept_length = -EOPNOTSUPP;
 	/* Large stores are for addresses only. */
 	fake->bytes = calloc(1, size < (16u << 20) ? size : 1);
 	fake->mapped = calloc(size < (16u << 20) ? size / FAKE_SECTOR : 1, sizeof(bool));
@@ -151,10 +177,27 @@ static inline void fake_complete(struct fake_store *fake, unsigned index)
 	io->done(io, 0);
 }
 
+static inline void fake_complete_keep(struct fake_store *fake)
+{
+	struct sheaf_store_io *io = fake->keeping;
+	int result = fake->keep_result;
+
+	fake->keeping = NULL;
+	if (result == 0) {
+		memcpy(fake->kept, io->data, io->length);
+		fake->kept_length = (int)io->length;
+	}
+	io->done(io, result);
+}
+
 static inline void fake_drain(struct fake_store *fake)
 {
-	while (fake->queued)
-		fake_complete(fake, 0);
+	while (fake->queued || fake->keeping) {
+		if (fake->keeping)
+			fake_complete_keep(fake);
+		else
+			fake_complete(fake, 0);
+	}
 }
 
 /* One task, by one initiator, on an LU that is its own or another fixture's. */

@@ -9,8 +9,9 @@
 #include "scsi/cdb.h"
 
 /*
- * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; g its bits 5..0; . reserved, or not
- * supported by this LU. byte_1: bits of byte 1 that may be set; for 83h, 84h, 9Eh and A3h the service action.
+ * A CDB in letters, two a byte: the opcode; L LBA; C count; u may be set; h its bit 7; o its bits 7 and 2..0; g its bits 5..0; s its bits 2
+ * and 0; b its bit 0; d its bits 4..0; . reserved, or not supported by this LU. byte_1: bits of byte 1 that may be set; for 48h, 5Eh, 5Fh,
+ * 83h, 84h, 9Eh and A3h the service action too.
  */
 /* clang-format off */
 static const struct {
@@ -21,10 +22,16 @@ static const struct {
 } rows[] = {
 	{ "TEST UNIT READY", "00..........", 6, 0 },
 	{ "REQUEST SENSE", "03......CC..", 6, 0x01 },
+	{ "FORMAT UNIT", "04......bb..", 6, 0x3f },
 	{ "READ (6)", "08..LLLLCC..", 6, 0x1f },
 	{ "WRITE (6)", "0a..LLLLCC..", 6, 0x1f },
 	{ "INQUIRY", "12..uuCCCC..", 6, 0x01 },
+	{ "MODE SELECT (6)", "15......CC..", 6, 0x10 },
 	{ "MODE SENSE (6)", "1a..uuuuCC..", 6, 0x08 },
+	{ "START STOP UNIT", "1b......ss..", 6, 0x01 },
+	{ "RECEIVE DIAGNOSTIC RESULTS", "1c..uuCCCC..", 6, 0x01 },
+	{ "SEND DIAGNOSTIC", "1d....CCCC..", 6, 0xf7 },
+	{ "PREVENT ALLOW MEDIUM REMOVAL", "1e......bb..", 6, 0 },
 	{ "READ CAPACITY (10)", "25..................", 10, 0 },
 	{ "READ (10)", "28..LLLLLLLL..CCCC..", 10, 0x1a },
 	{ "WRITE (10)", "2a..LLLLLLLL..CCCC..", 10, 0x1a },
@@ -32,8 +39,16 @@ static const struct {
 	{ "VERIFY (10)", "2f..LLLLLLLL..CCCC..", 10, 0x16 },
 	{ "PRE-FETCH (10)", "34..LLLLLLLLggCCCC..", 10, 0x02 },
 	{ "SYNCHRONIZE CACHE (10)", "35..LLLLLLLL..CCCC..", 10, 0x02 },
+	{ "READ DEFECT DATA (10)", "37..dd........CCCC..", 10, 0 },
+	{ "WRITE BUFFER", "3b..uuuuuuuuCCCCCC..", 10, 0x1f },
+	{ "READ BUFFER", "3c..uuuuuuuuCCCCCC..", 10, 0x1f },
 	{ "WRITE SAME (10)", "41..LLLLLLLL..CCCC..", 10, 0x08 },
 	{ "UNMAP", "42............CCCC..", 10, 0 },
+	{ "MODE SELECT (10)", "55............CCCC..", 10, 0x10 },
+	{ "SANITIZE, OVERWRITE", "48............CCCC..", 10, 0xa1 },
+	{ "SANITIZE, BLOCK ERASE", "48............CCCC..", 10, 0xa2 },
+	{ "SANITIZE, EXIT FAILURE MODE", "48............CCCC..", 10, 0xbf },
+	{ "LOG SENSE", "4d..uuuu..uuuuCCCC..", 10, 0 },
 	{ "MODE SENSE (10)", "5a..uuuu......CCCC..", 10, 0x18 },
 	{ "EXTENDED COPY (LID1)", "83..................CCCCCCCC....", 16, 0x00 },
 	{ "RECEIVE COPY STATUS (LID1)", "84..uu..............CCCCCCCC....", 16, 0x00 },
@@ -57,6 +72,23 @@ static const struct {
 	{ "WRITE (12)", "aa..LLLLLLLLCCCCCCCC....", 12, 0x1a },
 	{ "WRITE AND VERIFY (12)", "ae..LLLLLLLLCCCCCCCC....", 12, 0x12 },
 	{ "VERIFY (12)", "af..LLLLLLLLCCCCCCCC....", 12, 0x16 },
+	{ "RESERVE (6)", "16..........", 6, 0 },
+	{ "RELEASE (6)", "17..........", 6, 0 },
+	{ "RESERVE (10)", "56..................", 10, 0 },
+	{ "RELEASE (10)", "57..................", 10, 0 },
+	{ "PERSISTENT RESERVE IN, READ KEYS", "5e............CCCC..", 10, 0x00 },
+	{ "PERSISTENT RESERVE IN, READ RESERVATION", "5e............CCCC..", 10, 0x01 },
+	{ "PERSISTENT RESERVE IN, REPORT CAPABILITIES", "5e............CCCC..", 10, 0x02 },
+	{ "PERSISTENT RESERVE IN, READ FULL STATUS", "5e............CCCC..", 10, 0x03 },
+	{ "PERSISTENT RESERVE OUT, REGISTER", "5f..uu....CCCCCCCC..", 10, 0x00 },
+	{ "PERSISTENT RESERVE OUT, RESERVE", "5f..uu....CCCCCCCC..", 10, 0x01 },
+	{ "PERSISTENT RESERVE OUT, RELEASE", "5f..uu....CCCCCCCC..", 10, 0x02 },
+	{ "PERSISTENT RESERVE OUT, CLEAR", "5f..uu....CCCCCCCC..", 10, 0x03 },
+	{ "PERSISTENT RESERVE OUT, PREEMPT", "5f..uu....CCCCCCCC..", 10, 0x04 },
+	{ "PERSISTENT RESERVE OUT, PREEMPT AND ABORT", "5f..uu....CCCCCCCC..", 10, 0x05 },
+	{ "PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY", "5f..uu....CCCCCCCC..", 10, 0x06 },
+	{ "PERSISTENT RESERVE OUT, REGISTER AND MOVE", "5f..uu....CCCCCCCC..", 10, 0x07 },
+	{ "READ DEFECT DATA (12)", "b7..uuuuuuuuCCCCCCCC....", 12, 0x1f },
 };
 /* clang-format on */
 #define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
@@ -68,7 +100,8 @@ static unsigned hex(char c)
 
 static bool has_service_actions(uint8_t opcode)
 {
-	return opcode == 0x83 || opcode == 0x84 || opcode == 0x9e || opcode == 0xa3;
+	return opcode == 0x48 || opcode == 0x5e || opcode == 0x5f || opcode == 0x83 || opcode == 0x84 || opcode == 0x9e ||
+	       opcode == 0xa3;
 }
 
 static bool may_be_set(char letter, int bit)
@@ -79,6 +112,12 @@ static bool may_be_set(char letter, int bit)
 		return bit == 7 || bit <= 2;
 	if (letter == 'g')
 		return bit <= 5;
+	if (letter == 's')
+		return bit == 2 || bit == 0;
+	if (letter == 'd')
+		return bit <= 4;
+	if (letter == 'b')
+		return bit == 0;
 	return letter != '.';
 }
 
@@ -98,7 +137,7 @@ static void make(unsigned i, uint8_t *cdb, uint64_t *lba, uint32_t *count)
 		if (rows[i].layout[2 * b] == 'C')
 			*count = *count << 8 | (cdb[b] = (uint8_t)c++);
 	}
-	if (rows[i].byte_1 == 0x1f) {
+	if (rows[i].byte_1 == 0x1f && rows[i].size == 6) {
 		cdb[1] = 0x1f;
 		*lba |= 0x1f0000;
 	}
@@ -140,6 +179,7 @@ START_TEST(every_bit_is_allowed_or_refused_as_laid_out)
 		for (int k = 0; k < 8; k++) {
 			bool allowed = b == 1 ? rows[_i].byte_1 >> k & 1
 					      : may_be_set(rows[_i].layout[2 * b], k);
+			allowed |= b + 1 == rows[_i].size && k == 2; /* CONTROL: NACA */
 			uint8_t was = cdb[b];
 			if (has_service_actions(cdb[0]) && b == 1 && k < 5)
 				continue; /* another service action */
@@ -218,14 +258,22 @@ START_TEST(unknown_service_action_is_a_bad_field)
 	uint16_t byte;
 	int8_t bit;
 
-	static const uint8_t of[][4] = { { 0x9e, 16, 0x10, 0x12 }, { 0xa3, 12, 0x0c, 0x0d } };
+	/* Opcode, length, the actions that there are. */
+	static const struct {
+		uint8_t opcode, length;
+		uint32_t known;
+	} of[] = { { 0x9e, 16, 1u << 0x10 | 1u << 0x12 },
+		   { 0xa3, 12, 1u << 0x0c | 1u << 0x0d },
+		   { 0x5e, 10, 0x0f },
+		   { 0x5f, 10, 0xff },
+		   { 0x48, 10, 1u << 0x01 | 1u << 0x02 | 1u << 0x1f } };
 
-	for (unsigned action = 0; action < 64; action++) {
-		const uint8_t *o = of[action / 32];
-		uint8_t cdb[16] = { o[0], (uint8_t)(action % 32) };
-		bool known = cdb[1] == o[2] || cdb[1] == o[3];
+	for (unsigned action = 0; action < 160; action++) {
+		unsigned i = action / 32;
+		uint8_t cdb[16] = { of[i].opcode, (uint8_t)(action % 32) };
+		bool known = of[i].known >> action % 32 & 1;
 		byte = 99;
-		ck_assert_int_eq(sheaf_cdb_find(cdb, o[1], &command, &byte, &bit),
+		ck_assert_int_eq(sheaf_cdb_find(cdb, of[i].length, &command, &byte, &bit),
 				 known ? SHEAF_CDB_OK : SHEAF_CDB_BAD_FIELD);
 		if (!known)
 			ck_assert(byte == 1 && bit == 4);

@@ -50,7 +50,7 @@ static struct client {
 	bool overwrites;	/* spoils the shared response in ended() */
 } client;
 
-static void start_task(int slot)
+static void build_task(int slot)
 {
 	struct sheaf_task *task = sheaf_queue_command(queue, (uint16_t)slot);
 
@@ -58,6 +58,11 @@ static void start_task(int slot)
 	task->requested_transfer_count = BYTES;
 	task->command_size = 10;
 	task->command_descriptor_block[0] = 0x28;
+}
+
+static void start_task(int slot)
+{
+	build_task(slot);
 	sheaf_queue_start(queue, (uint16_t)slot);
 }
 
@@ -910,6 +915,35 @@ START_TEST(task_ends_at_its_deadline_and_not_before)
 }
 END_TEST
 
+/* Asked for, in ms; what it gets. A slot's next task has the usual one again. */
+START_TEST(task_may_ask_for_a_longer_deadline_up_to_a_day)
+{
+	static const uint64_t rows[][2] = {
+		{ TIMEOUT_MS - 1, TIMEOUT_MS },
+		{ TIMEOUT_MS + 1, TIMEOUT_MS + 1 },
+		{ SHEAF_TASK_TIMEOUT_MAX_MS, SHEAF_TASK_TIMEOUT_MAX_MS },
+		{ UINT32_MAX, SHEAF_TASK_TIMEOUT_MAX_MS },
+		{ 0, TIMEOUT_MS },
+	};
+
+	open_queue(_i);
+	ck_assert_int_eq(sheaf_loop_turn(loop, false), 0);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int slot = sheaf_queue_take(queue);
+
+		ck_assert_int_ge(slot, 0);
+		build_task(slot);
+		sheaf_queue_start_within(queue, (uint16_t)slot, (uint32_t)rows[i][0]);
+		sheaf_queue_flush(queue);
+		ck_assert_uint_eq(deadline_of((uint16_t)slot),
+				  sheaf_loop_now(loop) + rows[i][1] * 1000000u);
+		fake_complete(&fake, (uint16_t)slot);
+		ck_assert_uint_eq(client.count, i + 1);
+	}
+	close_queue();
+}
+END_TEST
+
 START_TEST(task_without_a_limit_has_no_deadline)
 {
 	struct sheaf_host_options o = options(_i ? SINGLE : BUNDLED);
@@ -1429,6 +1463,7 @@ int main(void)
 	tcase_add_test(tc, probe_gives_a_driver_up_that_answers_nothing);
 	both(task_that_is_sent_again_is_counted_and_is_a_task_of_its_own);
 	both(task_ends_at_its_deadline_and_not_before);
+	both(task_may_ask_for_a_longer_deadline_up_to_a_day);
 	both(task_without_a_limit_has_no_deadline);
 	both(deadline_is_kept_for_tasks_that_were_handed_over_only);
 	both(quarantined_slot_is_free_only_when_the_controller_gives_it_back);

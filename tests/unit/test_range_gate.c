@@ -238,6 +238,46 @@ START_TEST(plain_pays_no_lock_while_nothing_exclusive_is_pending)
 }
 END_TEST
 
+static bool first(unsigned i, uint64_t begin, uint64_t end, bool is_exclusive)
+{
+	return sheaf_gate_enter_first(&gate, &a[i].entry, begin, end, is_exclusive);
+}
+
+START_TEST(first_passes_those_that_wait)
+{
+	ck_assert(plain(0, 0, 10));
+	ck_assert(!exclusive(1, 0, 10)); /* waits for 0 */
+	ck_assert(!plain(2, 0, 10));	 /* and this one for 1 */
+	ck_assert(first(3, 0, 10, false));
+	leave(0);
+	ck_assert_uint_eq(granted_total, 0); /* 1 waits for 3 as well */
+	leave(3);
+	ck_assert(a[1].granted == 1 && granted_total == 1);
+	leave(1);
+	ck_assert_uint_eq(a[2].granted, 1);
+	leave(2);
+}
+END_TEST
+
+START_TEST(first_waits_for_those_that_are_in_and_is_the_next)
+{
+	ck_assert(exclusive(0, 0, 10));
+	ck_assert(!exclusive(1, 0, 10));
+	ck_assert(exclusive(2, 10, 20)); /* behind one that waits, in the queue */
+	ck_assert(!first(3, 5, 15, false));
+	ck_assert(!first(4, 5, 15, true)); /* before that one too */
+	leave(0);
+	ck_assert_uint_eq(granted_total, 0); /* 2 is in, and 1 is behind 3 and 4 */
+	leave(2);
+	ck_assert(a[4].granted == 1 && granted_total == 1);
+	leave(4);
+	ck_assert(a[3].granted == 1 && granted_total == 2);
+	leave(3);
+	ck_assert(a[1].granted == 1);
+	leave(1);
+}
+END_TEST
+
 /* Threads: each has a few accesses in flight, granted over a semaphore. Cells say who is inside. */
 
 struct runner {
@@ -296,7 +336,9 @@ static void *hammer_main(void *arg)
 		unsigned begin = (unsigned)(x % CELLS);
 		unsigned end = begin + 1 + (unsigned)((x >> 8) % (CELLS - begin));
 		bool is_exclusive = (x >> 16) % 4 == 0;
-		bool entered = is_exclusive ?
+		bool goes_first = (x >> 20) % 8 == 0;
+		bool entered = goes_first ? sheaf_gate_enter_first(&gate, &r->entry, begin, end, is_exclusive) :
+			       is_exclusive ?
 				       sheaf_gate_enter_exclusive(&gate, &r->entry, begin, end) :
 				       sheaf_gate_enter(&gate, &r->entry, begin, end);
 
@@ -356,6 +398,8 @@ int main(void)
 	tcase_add_test(tc, no_plain_starves_behind_a_stream_of_exclusives);
 	tcase_add_test(tc, who_waits_is_granted_once);
 	tcase_add_test(tc, plain_pays_no_lock_while_nothing_exclusive_is_pending);
+	tcase_add_test(tc, first_passes_those_that_wait);
+	tcase_add_test(tc, first_waits_for_those_that_are_in_and_is_the_next);
 	tcase_set_timeout(hammer, 60);
 	tcase_add_test(hammer, with_many_threads_exclusion_holds_and_every_wait_ends);
 	suite_add_tcase(suite, tc);

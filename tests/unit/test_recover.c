@@ -225,7 +225,10 @@ static const struct {
 	{ 0x42, true },	 { 0x88, true },  { 0x8a, true },  { 0x91, true },  { 0x93, true },
 	{ 0x9e, true },	 { 0xa0, true },  { 0x5e, true },  { 0x89, false }, { 0x8b, false },
 	{ 0x5f, false }, { 0x16, false }, { 0x17, false }, { 0x56, false }, { 0x57, false },
-	{ 0x15, false }, { 0x55, false }, { 0x53, false }, { 0x1b, false }, { 0xff, false },
+	{ 0x15, false }, { 0x55, false }, { 0x53, false }, { 0x1b, true },  { 0xff, false },
+	{ 0x83, false }, { 0x84, true },  { 0x9c, true },  { 0xae, true },  { 0xaf, true },
+	{ 0x04, false }, { 0x48, false }, { 0x4c, false }, { 0x4d, true },  { 0x1e, true },
+	{ 0x1d, true },	 { 0x3b, true },  { 0x37, true },  { 0xb7, true },
 };
 
 START_TEST(command_that_must_not_be_done_twice_ends_with_aborted_command)

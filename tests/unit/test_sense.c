@@ -22,6 +22,11 @@ static const struct sheaf_sense far_medium_error = { .key = 3,
 						     .information_valid = true,
 						     .information = 0x123456789a,
 						     .field_bit = -1 };
+static const struct sheaf_sense in_progress = { .key = 2,
+						.asc = 0x0404,
+						.progress_valid = true,
+						.progress = 0x8001,
+						.field_bit = -1 };
 
 START_TEST(fixed_format_is_as_spc_4_says)
 {
@@ -29,12 +34,16 @@ START_TEST(fixed_format_is_as_spc_4_says)
 					   0,	 0, 0, 0x24, 0, 0, 0xcd, 0,  2 };
 	static const uint8_t medium[18] = { 0xf0, 0, 3, 0x12, 0x34, 0x56, 0x78,
 					    10,	  0, 0, 0,    0,    0x11, 0 };
+	static const uint8_t progress[18] = { 0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0,
+					      0, 0x04, 0x04, 0, 0x80, 0x80, 0x01 };
 	uint8_t out[SHEAF_SENSE_BUILD_MAX];
 
 	ck_assert_uint_eq(sheaf_sense_build_fixed(&invalid_field, out), 18);
 	ck_assert_mem_eq(out, field, 18);
 	ck_assert_uint_eq(sheaf_sense_build_fixed(&medium_error, out), 18);
 	ck_assert_mem_eq(out, medium, 18);
+	ck_assert_uint_eq(sheaf_sense_build_fixed(&in_progress, out), 18);
+	ck_assert_mem_eq(out, progress, 18);
 }
 END_TEST
 
@@ -55,12 +64,17 @@ START_TEST(descriptor_format_is_as_spc_4_says)
 	};
 	static const uint8_t medium[20] = { 0x72, 3, 0x0c, 0, 0, 0,    0,    12,   0,	 10,
 					    0x80, 0, 0,	   0, 0, 0x12, 0x34, 0x56, 0x78, 0x9a };
+	static const uint8_t progress[16] = {
+		0x72, 2, 0x04, 0x04, 0, 0, 0, 8, 2, 6, 0, 0, 0x80, 0x80, 0x01, 0
+	};
 	uint8_t out[SHEAF_SENSE_BUILD_MAX];
 
 	ck_assert_uint_eq(sheaf_sense_build_descriptor(&invalid_field, out), 16);
 	ck_assert_mem_eq(out, field, 16);
 	ck_assert_uint_eq(sheaf_sense_build_descriptor(&far_medium_error, out), 20);
 	ck_assert_mem_eq(out, medium, 20);
+	ck_assert_uint_eq(sheaf_sense_build_descriptor(&in_progress, out), 16);
+	ck_assert_mem_eq(out, progress, 16);
 }
 END_TEST
 
@@ -77,6 +91,9 @@ static void check_same(const struct sheaf_sense *a, const struct sheaf_sense *b)
 		ck_assert_int_eq(a->field_bit, b->field_bit);
 		ck_assert_uint_eq(a->field_byte, b->field_byte);
 	}
+	ck_assert_int_eq(a->progress_valid, b->progress_valid);
+	if (a->progress_valid)
+		ck_assert_uint_eq(a->progress, b->progress);
 }
 
 START_TEST(what_was_built_is_what_is_parsed)
@@ -87,7 +104,7 @@ START_TEST(what_was_built_is_what_is_parsed)
 						.field_valid = true,
 						.field_byte = 300,
 						.field_bit = -1 };
-	const struct sheaf_sense *all[] = { &invalid_field, &medium_error, &whole_byte };
+	const struct sheaf_sense *all[] = { &invalid_field, &medium_error, &whole_byte, &in_progress };
 	uint8_t out[SHEAF_SENSE_BUILD_MAX];
 	struct sheaf_sense back;
 
