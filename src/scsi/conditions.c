@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conditions.c - what keeps a sound command from running: looked at only while lu->conditions is not zero
+ * conditions.c - what keeps a sound command from running: looked at only while sheaf_lu_is_unconditional() says no
  *
  * In the order of SAM-5 section 5.3 (status precedence): ACA, unit attention, then reservations, then the medium's state, then write
  * protection.

@@ -276,7 +276,7 @@ void sheaf_lu_submit(struct sheaf_lu_task *lt, enum sheaf_store_op op, uint64_t 
 	struct sheaf_lu *lu = lt->lu;
 
 	/* The LU may have shrunk since this command was checked; the store has not yet. */
-	assert(sheaf_range_within(lba, blocks, lu->store->size_bytes / lu->block_size));
+	assert((lba + blocks) * lu->block_size <= lu->store->size_bytes);
 	if (sheaf_lu_is_aborted(lt)) {
 		sheaf_lu_end_good(lt, 0);
 		return;
@@ -358,7 +358,7 @@ static bool check(struct sheaf_lu_task *lt)
 		sheaf_lu_end_bad_field(lt, byte, bit);
 		return false;
 	}
-	if (lt->lu && atomic_load_explicit(&lt->lu->conditions, memory_order_acquire) &&
+	if (lt->lu && !sheaf_lu_is_unconditional(lt->lu, lt->task.initiator_index) &&
 	    !sheaf_lu_check_conditions(lt))
 		return false;
 	if ((lt->command->flags & SHEAF_CDB_WRITES) && lt->lu->read_only) {

@@ -46,21 +46,22 @@
 #define SHEAF_LU_SERIAL_MAX	     64
 
 /**
- * Bits of lu->conditions: why a command has to look further before it runs. Zero, as it mostly is, says that nothing stands in
- * its way. Written under the lock.
+ * Bits of lu->conditions: why a command has to look further before it runs. Written under the lock.
  */
 #define SHEAF_CONDITION_ATTENTION(initiator) (1u << (initiator)) /* bits 0..15, one an initiator */
-#define SHEAF_CONDITION_RESERVED (1u << 16)
+#define SHEAF_CONDITION_RESERVED	     (1u << 16)
 #define SHEAF_CONDITION_NOT_READY	     (1u << 17) /* the unit is not READY, see unit.h */
-#define SHEAF_CONDITION_ACA	 (1u << 19)
-#define SHEAF_CONDITION_WRITE_PROTECTED	     (1u << 18)		 /* SWP */
-#define SHEAF_CONDITION_WRITE_THROUGH	     (1u << 20)		 /* WCE is 0: what a command writes is durable when it ends */
-/*
+#define SHEAF_CONDITION_WRITE_PROTECTED	     (1u << 18) /* SWP */
+#define SHEAF_CONDITION_ACA		     (1u << 19)
+#define SHEAF_CONDITION_WRITE_THROUGH	     (1u << 20) /* WCE is 0: what a command writes is durable when it ends */
+#define SHEAF_CONDITION_DEFERRED	     (1u << 21) /* an initiator is to be told of a flush that failed after its GOOD */
+/** Those that every initiator's commands heed; the others are its own. */
+#define SHEAF_CONDITIONS_FOR_ALL	     (0x3fu << 16)
+/**
  * Reserved, not ready, write-protected, ACA, write through: an LU that has one of these is out of reach for another one's EXTENDED
  * COPY, which could not heed it.
  */
-#define SHEAF_CONDITIONS_OUT_OF_REACH (0x1fu << 16)
-#define SHEAF_CONDITION_DEFERRED (1u << 21) /* an initiator is to be told of a flush that failed after its GOOD */
+#define SHEAF_CONDITIONS_OUT_OF_REACH	     (0x1fu << 16)
 
 /**
  * struct sheaf_lu - see rule 1
@@ -158,7 +159,14 @@ void sheaf_lu_reply(struct sheaf_lu_task *lt, const uint8_t *data, uint64_t leng
 
 /** Set or clear a bit of lu->conditions. Lock held. */
 void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on);
-/** lu->conditions is not zero: may the command run all the same? False: it has ended. */
+/** Does nothing at all stand in the way of @initiator's commands? As it mostly is: attentions of others do not count. A plain load. */
+static inline bool sheaf_lu_is_unconditional(const struct sheaf_lu *lu, uint32_t initiator)
+{
+	uint32_t heeded = SHEAF_CONDITIONS_FOR_ALL | SHEAF_CONDITION_ATTENTION(initiator);
+
+	return !(atomic_load_explicit(&lu->conditions, memory_order_acquire) & heeded);
+}
+/** It is not so: may the command run all the same? False: it has ended. */
 bool sheaf_lu_check_conditions(struct sheaf_lu_task *lt);
 /** The same after @lt waited in its task set: those that a command before it may have made. */
 bool sheaf_lu_check_conditions_again(struct sheaf_lu_task *lt);

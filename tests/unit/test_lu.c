@@ -636,6 +636,25 @@ START_TEST(each_initiator_is_told_of_power_on_once)
 }
 END_TEST
 
+/* Initiators that never come are never told: the fast path of those that do must not go round by theirs. */
+START_TEST(attentions_of_others_do_not_stand_in_the_way)
+{
+	struct sheaf_lu *lu = f.lu;
+
+	sheaf_lu_raise_attention_all_but(lu, 0, SHEAF_ASC_POWER_ON);
+	ck_assert(sheaf_lu_is_unconditional(lu, 0));
+	ck_assert(!sheaf_lu_is_unconditional(lu, 1));
+	pthread_mutex_lock(&lu->lock);
+	for (uint32_t bit = SHEAF_CONDITION_RESERVED; bit <= SHEAF_CONDITION_DEFERRED; bit <<= 1) {
+		sheaf_lu_set_condition(lu, bit, true);
+		ck_assert(!sheaf_lu_is_unconditional(lu, 0));
+		sheaf_lu_set_condition(lu, bit, false);
+		ck_assert(sheaf_lu_is_unconditional(lu, 0));
+	}
+	pthread_mutex_unlock(&lu->lock);
+}
+END_TEST
+
 START_TEST(unit_attentions_wait_in_order_and_none_twice)
 {
 	static const uint16_t codes[] = { 0x2a01, 0x2a09, 0x3f0e };
@@ -1191,6 +1210,7 @@ int main(void)
 	tcase_add_test(tc, reset_is_a_unit_attention_for_one_command);
 	tcase_add_test(tc, request_sense_takes_the_unit_attention_as_data);
 	tcase_add_test(tc, each_initiator_is_told_of_power_on_once);
+	tcase_add_test(tc, attentions_of_others_do_not_stand_in_the_way);
 	tcase_add_test(tc, unit_attentions_wait_in_order_and_none_twice);
 	tcase_add_test(tc, reset_replaces_the_unit_attentions_before_it_and_too_many_become_one);
 	tcase_add_test(tc, ordered_task_waits_for_all_before_it_and_keeps_those_after_it_waiting);
