@@ -42,12 +42,6 @@ static bool overlaps(uint64_t a_begin, uint64_t a_end, uint64_t b_begin, uint64_
 	return a_begin < b_end && b_begin < a_end;
 }
 
-static void publish(struct sheaf_gate_entry *entry, uint64_t begin, uint64_t end)
-{
-	atomic_store_explicit(&entry->begin, begin, memory_order_release);
-	atomic_store(&entry->end, end);
-}
-
 /*
  * Lock held. Does an access in the queue that is before @until (NULL: any), or that holds, keep a @plain or exclusive one waiting?
  * Behind @until one that overlaps it can hold only if @until went to the front.
@@ -135,7 +129,7 @@ static unsigned grant(struct sheaf_range_gate *gate, struct sheaf_gate_entry *gr
 			link = &e->next;
 		} else {
 			*link = e->next;
-			publish(e, e->wanted_begin, e->wanted_end);
+			sheaf_gate_publish(e, e->wanted_begin, e->wanted_end);
 			granted[n++] = e;
 		}
 	}
@@ -158,21 +152,18 @@ static void grant_and_unlock(struct sheaf_range_gate *gate)
 	} while (n == GRANT_BATCH);
 }
 
-static inline bool enter_plain(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
-			       uint64_t begin, uint64_t end, bool first)
+bool sheaf_gate_enter_pending(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, bool first)
 {
-	assert(begin < end);
-	entry->exclusive = false;
-	publish(entry, begin, end);
-	if (atomic_load(&gate->exclusive_pending) == 0)
-		return true;
+	uint64_t begin = atomic_load_explicit(&entry->begin, memory_order_relaxed);
+	uint64_t end = atomic_load_explicit(&entry->end, memory_order_relaxed);
+
 	pthread_mutex_lock(&gate->lock);
 	if (!(first ? holder_overlaps(gate, begin, end) : earlier_overlaps(gate, begin, end, true, NULL))) {
 		pthread_mutex_unlock(&gate->lock);
 		return true;
 	}
 	enqueue(gate, entry, false, begin, end, first);
-	publish(entry, begin, 0);
+	sheaf_gate_publish(entry, begin, 0);
 	/* An exclusive access may have seen our range meanwhile, and wait for it. */
 	grant_and_unlock(gate);
 	return false;
@@ -192,12 +183,6 @@ static bool enter_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_ent
 	return holding;
 }
 
-bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, uint64_t begin,
-		      uint64_t end)
-{
-	return enter_plain(gate, entry, begin, end, false);
-}
-
 bool sheaf_gate_enter_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
 				uint64_t begin, uint64_t end)
 {
@@ -208,20 +193,17 @@ bool sheaf_gate_enter_first(struct sheaf_range_gate *gate, struct sheaf_gate_ent
 			    uint64_t end, bool exclusive)
 {
 	return exclusive ? enter_exclusive(gate, entry, begin, end, true)
-			 : enter_plain(gate, entry, begin, end, true);
+			 : sheaf_gate_enter_plain(gate, entry, begin, end, true);
 }
 
-void sheaf_gate_leave(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry)
+void sheaf_gate_leave_pending(struct sheaf_range_gate *gate)
 {
-	if (!entry->exclusive) {
-		assert(atomic_load_explicit(&entry->end, memory_order_relaxed));
-		publish(entry, 0, 0);
-		if (atomic_load(&gate->exclusive_pending) == 0)
-			return;
-		pthread_mutex_lock(&gate->lock);
-		grant_and_unlock(gate);
-		return;
-	}
+	pthread_mutex_lock(&gate->lock);
+	grant_and_unlock(gate);
+}
+
+void sheaf_gate_leave_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry)
+{
 	pthread_mutex_lock(&gate->lock);
 	assert(entry->holding);
 	for (struct sheaf_gate_entry **link = &gate->queue; *link; link = &(*link)->next) {

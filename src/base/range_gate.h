@@ -17,6 +17,7 @@
 #ifndef SHEAF_RANGE_GATE_H
 #define SHEAF_RANGE_GATE_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -47,17 +48,53 @@ int sheaf_gate_init(struct sheaf_range_gate *gate, unsigned entry_limit);
 void sheaf_gate_deinit(struct sheaf_range_gate *gate);
 /** Make @entry known; before any access. Thread: any. Its granted() is set. */
 void sheaf_gate_add(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry);
+/*
+ * What the inline functions below leave to range_gate.c: an exclusive access is pending. Entered with what @entry has published?
+ */
+bool sheaf_gate_enter_pending(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, bool first);
+void sheaf_gate_leave_pending(struct sheaf_range_gate *gate);
+void sheaf_gate_leave_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry);
+
+/* In this order: see published_overlaps(). */
+static inline void sheaf_gate_publish(struct sheaf_gate_entry *entry, uint64_t begin, uint64_t end)
+{
+	atomic_store_explicit(&entry->begin, begin, memory_order_release);
+	atomic_store(&entry->end, end);
+}
+
+static inline bool sheaf_gate_enter_plain(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
+					  uint64_t begin, uint64_t end, bool first)
+{
+	assert(begin < end);
+	entry->exclusive = false;
+	sheaf_gate_publish(entry, begin, end);
+	return atomic_load(&gate->exclusive_pending) == 0 || sheaf_gate_enter_pending(gate, entry, first);
+}
+
 /**
  * Enter for [begin, end), end > begin. Return: true: entered; false: entry->granted() says when.
  */
-bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, uint64_t begin,
-		      uint64_t end);
+static inline bool sheaf_gate_enter(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
+				    uint64_t begin, uint64_t end)
+{
+	return sheaf_gate_enter_plain(gate, entry, begin, end, false);
+}
 bool sheaf_gate_enter_exclusive(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry,
 				uint64_t begin, uint64_t end);
 /** Enter before all that wait, also before others that entered so and wait: only those that are in are waited for. */
 bool sheaf_gate_enter_first(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry, uint64_t begin,
 			    uint64_t end, bool exclusive);
 /** Leave what was entered or granted. */
-void sheaf_gate_leave(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry);
+static inline void sheaf_gate_leave(struct sheaf_range_gate *gate, struct sheaf_gate_entry *entry)
+{
+	if (entry->exclusive) {
+		sheaf_gate_leave_exclusive(gate, entry);
+		return;
+	}
+	assert(atomic_load_explicit(&entry->end, memory_order_relaxed));
+	sheaf_gate_publish(entry, 0, 0);
+	if (atomic_load(&gate->exclusive_pending) != 0)
+		sheaf_gate_leave_pending(gate);
+}
 
 #endif
