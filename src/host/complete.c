@@ -228,37 +228,36 @@ static bool status_known(uint32_t service_response, uint32_t status)
 }
 
 /*
- * Copy a response once (the memory is shared), then check the copy. Return: false: it cannot be, @kind says how.
+ * The memory is shared, so each field is read once (see XSA-155), and what is checked is what was read. One by one: a copy of the
+ * whole that is read right after stalls (no store forwarding from two stores). Return: false: it cannot be, @kind says how.
  */
 static bool read_response(struct sheaf_result *result, const struct sheaf_response *shared,
 			  const struct sheaf_slot_state *state, enum sheaf_violation *ret_kind)
 {
-	struct sheaf_response r;
+	const volatile struct sheaf_response *once = shared;
+	uint32_t service_response = once->service_response, status = once->completion_status;
+	uint64_t bytes_transferred = once->bytes_transferred;
 
-	memcpy(&r, shared, offsetof(struct sheaf_response, sense_buffer));
-	atomic_signal_fence(memory_order_seq_cst); /* nor may the compiler read it again, see XSA-155 */
-	if (r.version != SHEAF_TASK_VERSION) {
+	if (once->version != SHEAF_TASK_VERSION) {
 		*ret_kind = SHEAF_VIOLATION_VERSION;
 		return false;
 	}
-	if (r.controller_task_identifier != state->identifier) {
+	if (once->controller_task_identifier != state->identifier) {
 		*ret_kind = SHEAF_VIOLATION_IDENTIFIER;
 		return false;
 	}
-	if (!status_known(r.service_response, r.completion_status) ||
-	    r.bytes_transferred > state->requested) {
+	if (!status_known(service_response, status) || bytes_transferred > state->requested) {
 		*ret_kind = SHEAF_VIOLATION_RESPONSE;
 		return false;
 	}
-	result->service_response = r.service_response;
-	result->status = r.completion_status;
-	result->bytes_transferred = r.bytes_transferred;
+	result->service_response = service_response;
+	result->status = status;
+	result->bytes_transferred = bytes_transferred;
 	result->sense_length = 0;
 	result->quarantined = false;
-	if (r.service_response == SHEAF_TASK_COMPLETE &&
-	    r.completion_status == SHEAF_STATUS_CHECK_CONDITION) {
-		result->sense_length = r.sense_length;
-		memcpy(result->sense, shared->sense_buffer, r.sense_length);
+	if (service_response == SHEAF_TASK_COMPLETE && status == SHEAF_STATUS_CHECK_CONDITION) {
+		result->sense_length = once->sense_length;
+		memcpy(result->sense, shared->sense_buffer, result->sense_length);
 	}
 	return true;
 }
