@@ -165,6 +165,7 @@ enum sheaf_cdb_field {
 	SHEAF_CDB_PROUT_SCOPE_TYPE = 2,	   /* bits 7..4: SCOPE; 3..0: TYPE */
 	SHEAF_CDB_PROUT_PARAMETER_LENGTH = 5, /* 4 bytes */
 	SHEAF_CDB_START_STOP_FLAGS = 4,	   /* bits 7..4: POWER CONDITION */
+	SHEAF_CDB_PREVENT = 4,
 	SHEAF_CDB_FORMAT_FFMT = 4,	   /* bits 1..0 */
 	SHEAF_CDB_DEFECTS_10 = 2,	   /* REQ_PLIST, REQ_GLIST, DEFECT LIST FORMAT */
 	SHEAF_CDB_DEFECTS_12 = 1,
@@ -481,6 +482,11 @@ enum sheaf_start_stop {
 	SHEAF_START_STOP_NO_FLUSH = 0x04,
 	SHEAF_START_STOP_LOEJ = 0x02,
 	SHEAF_START_STOP_START = 0x01,
+};
+
+/** PREVENT ALLOW MEDIUM REMOVAL, byte SHEAF_CDB_PREVENT, SBC-4 clause 5. */
+enum sheaf_prevent {
+	SHEAF_PREVENT_REMOVAL = 0x01,
 };
 
 /** FORMAT UNIT parameter list, SBC-4 clause 5: a header, an initialization pattern descriptor with IP, defects. */

@@ -201,7 +201,8 @@ START_TEST(every_row_does_as_it_says_under_exclusive_access)
 	for (unsigned i = 0; sheaf_cdb_row(i); i++) {
 		const struct sheaf_cdb_command *command = sheaf_cdb_row(i);
 		bool allowed = command->reserved == SHEAF_CDB_RESERVED_ALLOWED ||
-			       command->reserved == SHEAF_CDB_RESERVED_READINESS;
+			       command->reserved == SHEAF_CDB_RESERVED_READINESS ||
+			       command->reserved == SHEAF_CDB_RESERVED_PREVENTS; /* PREVENT is 0 here, START too */
 		uint8_t cdb[16] = { command->opcode, command->service_action };
 
 		if (command->opcode == 0x5f || command->opcode == 0x16 || command->opcode == 0x17 ||
@@ -209,6 +210,47 @@ START_TEST(every_row_does_as_it_says_under_exclusive_access)
 			continue; /* they look themselves */
 		fixture_run(&c, cdb, command->length, NONE, NULL, 0);
 		ck_assert_msg((c.response.completion_status == CONFLICT) == !allowed, "%s", command->name);
+	}
+}
+END_TEST
+
+/*
+ * Commands of which the tables (SPC-4 table 66; SBC-4, commands allowed in the presence of reservations) let through what one bit of the
+ * CDB says, and some that have no medium to read but go with those that read it. Write exclusive, exclusive access, RESERVE.
+ */
+static const struct {
+	const char *name;
+	uint8_t cdb[10];
+	bool conflicts[3];
+} in_part[] = {
+	{ "START 1", { 0x1b, 0, 0, 0, 1 }, { false, false, false } },
+	{ "START 1, IMMED", { 0x1b, 1, 0, 0, 1 }, { false, false, false } },
+	{ "START 0", { 0x1b, 0, 0, 0, 0 }, { true, true, true } },
+	{ "START 0, NO_FLUSH", { 0x1b, 0, 0, 0, 4 }, { true, true, true } },
+	{ "PREVENT 0", { 0x1e, 0, 0, 0, 0 }, { false, false, false } },
+	{ "PREVENT 1", { 0x1e, 0, 0, 0, 1 }, { true, true, true } },
+	{ "READ BUFFER", { 0x3c, 0x02 }, { false, true, true } },
+	{ "RECEIVE DIAGNOSTIC RESULTS", { 0x1c }, { false, true, true } },
+	{ "WRITE BUFFER", { 0x3b, 0x02 }, { true, true, true } },
+	{ "SEND DIAGNOSTIC", { 0x1d }, { true, true, true } },
+	{ "LOG SENSE", { 0x4d, 0, 0x40 }, { false, false, false } },
+};
+
+START_TEST(what_is_let_through_in_part_is_told_by_its_bit)
+{
+	uint8_t size = in_part[_i].cdb[0] < 0x20 ? 6 : 10;
+
+	for (int kind_of = 0; kind_of < 3; kind_of++) {
+		if (kind_of < 2) {
+			ck_assert_uint_eq(reg(&a, 0, KEY_A), 0);
+			ck_assert_uint_eq(reserve(&a, kind_of ? 3 : 1, KEY_A), 0);
+		} else {
+			ck_assert_uint_eq(simple(&a, 0x16, 6), 0);
+		}
+		fixture_run(&b, in_part[_i].cdb, size, NONE, NULL, 0);
+		ck_assert_msg(outcome(&b) == (in_part[_i].conflicts[kind_of] ? CONFLICT : 0), "%s, %d: %x",
+			      in_part[_i].name, kind_of, outcome(&b));
+		ck_assert_uint_eq(kind_of < 2 ? out(&a, 0x03, 0, KEY_A, 0, 0) : simple(&a, 0x17, 6), 0);
 	}
 }
 END_TEST
@@ -883,6 +925,8 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, each_type_lets_through_what_the_table_says, 0, 6);
 	tcase_add_test(tc, every_row_does_as_it_says_under_exclusive_access);
+	tcase_add_loop_test(tc, what_is_let_through_in_part_is_told_by_its_bit, 0,
+			    (int)(sizeof(in_part) / sizeof(in_part[0])));
 	tcase_add_test(tc, unregistered_may_only_register);
 	tcase_add_test(tc, register_follows_its_table);
 	tcase_add_test(tc, reserve_again_is_good_only_if_it_is_the_same);
