@@ -15,7 +15,9 @@ void sheaf_reservations_init(struct sheaf_lu *lu)
 {
 	struct sheaf_reservations *r = &lu->reservations;
 	uint8_t record[SHEAF_PERSISTENT_RECORD_MAX];
-	int length = sheaf_store_kept(lu->store, record, sizeof(record));
+	/* Of an image that cannot be written nothing could be changed again. */
+	int length = lu->store->read_only ? -EOPNOTSUPP
+					  : sheaf_store_kept(lu->store, SHEAF_NOTE_RESERVATIONS, record, sizeof(record));
 
 	r->persistent.holder = SHEAF_INITIATOR_NONE;
 	r->reserved_by = SHEAF_INITIATOR_NONE;

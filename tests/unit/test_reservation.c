@@ -34,7 +34,7 @@ static void setup_over(int kept_length)
 {
 	fixture_open(&a, 1 << 20, 512, false);
 	a.initiator = 1;
-	a.fake->kept_length = kept_length;
+	a.fake->notes[SHEAF_NOTE_RESERVATIONS].length = kept_length;
 	if (kept_length >= 0) {
 		/* As a server that finds it. */
 		sheaf_lu_free(a.lu);
@@ -748,13 +748,13 @@ START_TEST(aptpl_survives_a_power_loss)
 	ck_assert_uint_eq(in(&a, 2, 8)[3] & 1, 1);
 	ck_assert_uint_eq(out(&b, 0x00, 0, 0, KEY_B, 1), 0);
 	ck_assert_uint_eq(reserve(&a, 5, KEY_A), 0); /* is kept too */
-	length = a.fake->kept_length;
+	length = a.fake->notes[SHEAF_NOTE_RESERVATIONS].length;
 	ck_assert_int_gt(length, 0);
-	memcpy(kept, a.fake->kept, sizeof(kept));
+	memcpy(kept, a.fake->notes[SHEAF_NOTE_RESERVATIONS].bytes, sizeof(kept));
 	teardown();
 	setup_over(0);
-	memcpy(a.fake->kept, kept, sizeof(kept));
-	a.fake->kept_length = length;
+	memcpy(a.fake->notes[SHEAF_NOTE_RESERVATIONS].bytes, kept, sizeof(kept));
+	a.fake->notes[SHEAF_NOTE_RESERVATIONS].length = length;
 	struct sheaf_lu_options options = { .block_size = 512, .maximum_transfer_bytes = 4096, .serial = "1" };
 	sheaf_lu_free(a.lu);
 	ck_assert_int_eq(sheaf_lu_create(&a.fake->store, &options, &a.lu), 0);
@@ -769,7 +769,7 @@ START_TEST(aptpl_survives_a_power_loss)
 	ck_assert_uint_eq(ready(&a), 0x062901);
 	/* Without APTPL from here on, so nothing is kept. */
 	ck_assert_uint_eq(reg(&a, KEY_A, KEY_C), 0);
-	ck_assert_int_eq(a.fake->kept_length, 0);
+	ck_assert_int_eq(a.fake->notes[SHEAF_NOTE_RESERVATIONS].length, 0);
 	ck_assert_uint_eq(in(&a, 2, 8)[3] & 1, 0);
 }
 END_TEST
@@ -790,11 +790,11 @@ START_TEST(nothing_changes_before_it_is_kept)
 	fixture_go(&c);
 	ck_assert_uint_eq(c.ended, 1);
 	ck_assert_uint_eq(sheaf_get_be32(c.data + 4), 0);
-	fake_complete_keep(a.fake);
+	fake_keep_all(a.fake);
 	ck_assert_uint_eq(a.ended, 1);
 	ck_assert_uint_eq(b.ended, 0);
-	ck_assert_ptr_nonnull(a.fake->keeping);
-	fake_complete_keep(a.fake);
+	ck_assert_ptr_nonnull(a.fake->notes[SHEAF_NOTE_RESERVATIONS].keeping);
+	fake_keep_all(a.fake);
 	ck_assert_uint_eq(b.ended, 1);
 	ck_assert_uint_eq(keys(&c), 2);
 }
@@ -913,7 +913,7 @@ START_TEST(unsound_record_registers_nobody_and_can_be_replaced)
 	ck_assert_uint_eq(keys(&a), 0);
 	ck_assert_uint_eq(kind(&a, WRITES), 0);
 	ck_assert_uint_eq(out(&a, 0x06, 0, 0, KEY_A, 1), 0);
-	ck_assert_int_eq(a.fake->kept_length, 8 + 12 + 8);
+	ck_assert_int_eq(a.fake->notes[SHEAF_NOTE_RESERVATIONS].length, 8 + 12 + 8);
 }
 END_TEST
 
