@@ -167,9 +167,11 @@ bool sheaf_unit_take(struct sheaf_lu_task *lt, enum sheaf_unit_state state,
 		lu->unit.unrestricted = unrestricted;
 	}
 	pthread_mutex_unlock(&lu->lock);
-	if (restricted)
+	if (taken)
+		sheaf_self_test_stop(lu, SHEAF_SELF_TEST_ABORTED);
+	else if (restricted)
 		sheaf_lu_end_bad_field(lt, 1, 5);
-	else if (!taken)
+	else
 		sheaf_lu_end_sense(lt, &sense);
 	return taken;
 }
@@ -186,6 +188,8 @@ static void turn(struct sheaf_lu_task *lt, enum sheaf_unit_state state)
 		lu->unit.cycles += state == SHEAF_UNIT_STOPPED;
 	}
 	pthread_mutex_unlock(&lu->lock);
+	if (state == SHEAF_UNIT_STOPPED)
+		sheaf_self_test_stop(lu, SHEAF_SELF_TEST_ABORTED);
 	sheaf_lu_end_good(lt, 0);
 }
 

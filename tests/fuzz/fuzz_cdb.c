@@ -91,6 +91,8 @@ static void go_on(uint8_t how)
 	case 0:
 		if (f.store->queued)
 			fake_complete(f.store, how % f.store->queued);
+		else
+			fake_keep_all(f.store);
 		break;
 	case 1:
 		if (other->busy)
