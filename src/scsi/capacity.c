@@ -6,10 +6,11 @@
 
 #include "scsi/lu_impl.h"
 
-/* They go along all blocks behind the back of any command, see upkeep.h. Lock held. */
-static bool is_in_upkeep(const struct sheaf_lu *lu)
+/* They go along all blocks behind the back of any command, see upkeep.h and self_test.h. Lock held. */
+static bool is_gone_over(const struct sheaf_lu *lu)
 {
-	return lu->unit.state == SHEAF_UNIT_FORMATTING || lu->unit.state == SHEAF_UNIT_SANITIZING;
+	return lu->unit.state == SHEAF_UNIT_FORMATTING || lu->unit.state == SHEAF_UNIT_SANITIZING ||
+	       sheaf_self_test_in_background(lu);
 }
 
 int sheaf_lu_resize(struct sheaf_lu *lu, uint64_t blocks)
@@ -21,7 +22,7 @@ int sheaf_lu_resize(struct sheaf_lu *lu, uint64_t blocks)
 		return -EINVAL;
 	pthread_mutex_lock(&lu->lock);
 	before = sheaf_lu_capacity(lu);
-	refused = blocks < before && is_in_upkeep(lu);
+	refused = blocks < before && is_gone_over(lu);
 	if (!refused)
 		atomic_store(&lu->blocks, blocks);
 	pthread_mutex_unlock(&lu->lock);

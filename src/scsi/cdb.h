@@ -48,6 +48,8 @@ enum sheaf_cdb_reserved {
 	SHEAF_CDB_RESERVED_READS,    /* reads the medium: the write exclusive types let it through */
 	SHEAF_CDB_RESERVED_ALLOWED,  /* always runs, or looks at the reservation itself */
 	SHEAF_CDB_RESERVED_READINESS, /* TEST UNIT READY: persistent ones let it through, RESERVE does not */
+	SHEAF_CDB_RESERVED_STARTS,   /* START STOP UNIT: with START 1 (and POWER CONDITION 0) as if allowed, else a conflict */
+	SHEAF_CDB_RESERVED_PREVENTS, /* PREVENT ALLOW MEDIUM REMOVAL: with PREVENT 0 as if allowed, else a conflict */
 };
 
 struct sheaf_cdb_place {

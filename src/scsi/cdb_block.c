@@ -252,7 +252,7 @@ const struct sheaf_cdb_command sheaf_cdb_block_rows[] = {
 	},
 	{
 		.name = "START STOP UNIT", .opcode = SHEAF_SCSI_START_STOP_UNIT, .length = 6,
-		.flags = SHEAF_CDB_EXCLUDES,
+		.flags = SHEAF_CDB_EXCLUDES, .reserved = SHEAF_CDB_RESERVED_STARTS,
 		.usage = { SHEAF_SCSI_START_STOP_UNIT, SHEAF_CDB_START_STOP_IMMED,
 			   [SHEAF_CDB_START_STOP_FLAGS] = SHEAF_START_STOP_NO_FLUSH |
 							  SHEAF_START_STOP_START },

@@ -132,7 +132,9 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	{
 		.name = "PREVENT ALLOW MEDIUM REMOVAL",
 		.opcode = SHEAF_SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL, .length = 6,
-		.usage = { SHEAF_SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL, 0, 0, 0, 0x01 },
+		.reserved = SHEAF_CDB_RESERVED_PREVENTS,
+		.usage = { SHEAF_SCSI_PREVENT_ALLOW_MEDIUM_REMOVAL,
+			   [SHEAF_CDB_PREVENT] = SHEAF_PREVENT_REMOVAL },
 		.run = sheaf_lu_prevent_allow,
 	},
 	{
@@ -144,6 +146,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	},
 	{
 		.name = "READ BUFFER", .opcode = SHEAF_SCSI_READ_BUFFER, .length = 10,
+		.reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_BUFFER_LENGTH, 3 },
 		.usage = { SHEAF_SCSI_READ_BUFFER, SHEAF_BUFFER_MODE_MASK, 0xff, BE16, 0xff, BE16, 0xff },
@@ -159,7 +162,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	},
 	{
 		.name = "RECEIVE DIAGNOSTIC RESULTS", .opcode = SHEAF_SCSI_RECEIVE_DIAGNOSTIC_RESULTS,
-		.length = 6,
+		.length = 6, .reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_DIAGNOSTIC_LENGTH, 2 },
 		.usage = { SHEAF_SCSI_RECEIVE_DIAGNOSTIC_RESULTS, SHEAF_CDB_DIAGNOSTIC_PCV, 0xff, BE16 },

@@ -18,8 +18,7 @@ void sheaf_lu_set_condition(struct sheaf_lu *lu, uint32_t bit, bool on)
 /* SPC-4 section 5.13.1, SPC-2 section 5.5.1. */
 static bool check_reservation(struct sheaf_lu_task *lt)
 {
-	if (!sheaf_lu_is_reserved_against(lt->lu, lt->task.initiator_index,
-					  (enum sheaf_cdb_reserved)lt->command->reserved))
+	if (!sheaf_lu_is_reserved_against(lt))
 		return true;
 	sheaf_lu_end_status(lt, SHEAF_STATUS_RESERVATION_CONFLICT);
 	return false;

@@ -101,9 +101,10 @@ unsigned sheaf_lu_identification_page(const struct sheaf_lu *lu, uint8_t *page)
 /* Extended INQUIRY Data, SPC-4 section 7.8.7: all task attributes, a cache that forgets; no protection information, no groups. */
 static unsigned extended_page(const struct sheaf_lu *lu, uint8_t *page)
 {
-	(void)lu;
 	page[SHEAF_86_TASKS] = SHEAF_86_HEADSUP | SHEAF_86_ORDSUP | SHEAF_86_SIMPSUP;
 	page[SHEAF_86_CACHE] = SHEAF_86_V_SUP;
+	sheaf_put_be16(page + SHEAF_86_SELF_TEST_MINUTES,
+		       (uint16_t)sheaf_min64(sheaf_self_test_seconds(lu) / 60 + 1, UINT16_MAX));
 	page[SHEAF_86_SENSE_LENGTH] = SHEAF_SENSE_BUILD_MAX;
 	return SHEAF_86_LENGTH;
 }

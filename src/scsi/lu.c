@@ -59,6 +59,7 @@ struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu)
 {
 	if (lu) {
 		sheaf_upkeep_deinit(&lu->unit.upkeep);
+		sheaf_self_tests_deinit(&lu->self_tests);
 		sheaf_buffers_deinit(&lu->buffers);
 		pthread_mutex_destroy(&lu->lock);
 	}
@@ -89,6 +90,7 @@ void sheaf_lu_reset(struct sheaf_lu *lu)
 	sheaf_lu_reset_modes(lu);
 	sheaf_lu_forget_copies(lu);
 	sheaf_buffers_reset(lu);
+	sheaf_self_test_stop(lu, SHEAF_SELF_TEST_ABORTED);
 	sheaf_lu_raise_attention_all_but(lu, SHEAF_INITIATOR_NONE, SHEAF_ASC_BUS_DEVICE_RESET);
 }
 

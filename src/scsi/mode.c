@@ -57,9 +57,11 @@ static void put_page(struct sheaf_lu *lu, const struct sheaf_mode_page *page, ui
 		pthread_mutex_lock(&lu->lock);
 		memcpy(out, lu->modes.current + page->offset, page->size);
 		pthread_mutex_unlock(&lu->lock);
-		return;
+	} else {
+		memcpy(out, page->defaults, page->size);
 	}
-	memcpy(out, page->defaults, page->size);
+	if (page->fill)
+		page->fill(lu, out);
 	if (control == SHEAF_MODE_PC_CHANGEABLE) {
 		unsigned header =
 			page->subpage ? SHEAF_MODE_SUBPAGE_HEADER : SHEAF_MODE_PAGE_HEADER;

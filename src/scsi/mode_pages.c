@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "scsi/lu_impl.h"
 
 /* Where each page is in sheaf_modes.current. */
@@ -64,6 +65,12 @@ static const struct sheaf_mode_field exceptions_fields[] = {
 	{ 0 },
 };
 
+/* EXTENDED SELF-TEST COMPLETION TIME: FFFFh is that long or longer, and VPD page 86h knows. */
+static void fill_control(const struct sheaf_lu *lu, uint8_t *page)
+{
+	sheaf_put_be16(page + SHEAF_MODE_CONTROL_SELF_TEST_S, (uint16_t)sheaf_min64(sheaf_self_test_seconds(lu), UINT16_MAX));
+}
+
 /* clang-format off */
 const struct sheaf_mode_page sheaf_mode_pages[] = {
 	{ /* Read-Write Error Recovery, SBC-4: no retries of its own, nothing reassigned, all errors are reported. */
@@ -84,6 +91,7 @@ const struct sheaf_mode_page sheaf_mode_pages[] = {
 			      SHEAF_MODE_CONTROL_UNRESTRICTED },
 		.changeable = { [2] = SHEAF_MODE_CONTROL_TST_MASK | SHEAF_MODE_CONTROL_D_SENSE,
 				[4] = SHEAF_MODE_CONTROL_SWP },
+		.fill = fill_control,
 		.fields = control_fields,
 	},
 	{ /* Control Extension, SPC-4 section 7.5.9: command priorities are not looked at; sense data is not cut. */
@@ -118,8 +126,11 @@ void sheaf_lu_heed_modes(struct sheaf_lu *lu)
 void sheaf_lu_reset_modes(struct sheaf_lu *lu)
 {
 	pthread_mutex_lock(&lu->lock);
-	for (const struct sheaf_mode_page *page = sheaf_mode_pages; page->size; page++)
+	for (const struct sheaf_mode_page *page = sheaf_mode_pages; page->size; page++) {
 		memcpy(lu->modes.current + page->offset, page->defaults, page->size);
+		if (page->fill)
+			page->fill(lu, lu->modes.current + page->offset);
+	}
 	sheaf_lu_heed_modes(lu);
 	pthread_mutex_unlock(&lu->lock);
 }

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+struct sheaf_lu;
+
 /** Longest page, with its header. */
 #define SHEAF_MODE_PAGE_MAX 32
 
@@ -17,6 +19,7 @@ struct sheaf_mode_field {
  * struct sheaf_mode_page - page code, page length and contents as MODE SENSE reports them
  * @offset: where it is in sheaf_modes.current.  @size: bytes with the header.
  * @changeable: bits that MODE SELECT may change; header bytes are 0.
+ * @fill: puts what depends on the LU, and cannot be changed, into the page; NULL: nothing does.
  * @fields: those that matter for field pointers; ended by one of no bytes.
  */
 struct sheaf_mode_page {
@@ -24,6 +27,7 @@ struct sheaf_mode_page {
 	uint8_t offset, size;
 	uint8_t defaults[SHEAF_MODE_PAGE_MAX];
 	uint8_t changeable[SHEAF_MODE_PAGE_MAX];
+	void (*fill)(const struct sheaf_lu *lu, uint8_t *page);
 	const struct sheaf_mode_field *fields;
 };
 

@@ -132,8 +132,13 @@ static const struct sheaf_mode_page *find_page(struct sheaf_lu_task *lt, const u
 static bool check_page(struct sheaf_lu_task *lt, const struct sheaf_mode_page *page,
 		       const uint8_t *list, unsigned at)
 {
+	uint8_t now[SHEAF_MODE_PAGE_MAX];
+
+	memcpy(now, page->defaults, page->size);
+	if (page->fill)
+		page->fill(lt->lu, now);
 	for (unsigned i = 0; i < page->size; i++) {
-		uint8_t wrong = (list[at + i] ^ page->defaults[i]) & (uint8_t)~page->changeable[i];
+		uint8_t wrong = (list[at + i] ^ now[i]) & (uint8_t)~page->changeable[i];
 		if (wrong)
 			return bad_page_field(lt, page, at, i, wrong);
 	}

@@ -16,7 +16,7 @@ void sheaf_lu_test_unit_ready(struct sheaf_lu_task *lt)
 
 /**
  * REQUEST SENSE, SPC-4 section 6.39: the pending unit attention, which it clears, or why the unit is not ready (with how far it
- * is), or NO SENSE, as data.
+ * is), or how far a self-test is, or NO SENSE, as data.
  */
 void sheaf_lu_request_sense(struct sheaf_lu_task *lt)
 {
@@ -33,6 +33,8 @@ void sheaf_lu_request_sense(struct sheaf_lu_task *lt)
 			sense.key = SHEAF_KEY_UNIT_ATTENTION;
 		else
 			sheaf_unit_describe(lt->lu, &sense);
+		if (sense.key == SHEAF_KEY_NO_SENSE)
+			sheaf_self_test_describe(lt->lu, &sense);
 	}
 	if (lt->task.command_descriptor_block[1] & SHEAF_CDB_REQUEST_SENSE_DESC)
 		length = sheaf_sense_build_descriptor(&sense, data);

@@ -15,7 +15,9 @@ void sheaf_reservations_init(struct sheaf_lu *lu)
 {
 	struct sheaf_reservations *r = &lu->reservations;
 	uint8_t record[SHEAF_PERSISTENT_RECORD_MAX];
-	int length = sheaf_store_kept(lu->store, record, sizeof(record));
+	/* Of an image that cannot be written nothing could be changed again. */
+	int length = lu->store->read_only ? -EOPNOTSUPP
+					  : sheaf_store_kept(lu->store, SHEAF_NOTE_RESERVATIONS, record, sizeof(record));
 
 	r->persistent.holder = SHEAF_INITIATOR_NONE;
 	r->reserved_by = SHEAF_INITIATOR_NONE;
@@ -59,9 +61,31 @@ void sheaf_reservations_nexus_loss(struct sheaf_lu *lu, uint32_t initiator)
 	pthread_mutex_unlock(&lu->lock);
 }
 
-bool sheaf_lu_is_reserved_against(struct sheaf_lu *lu, uint32_t initiator, enum sheaf_cdb_reserved kind)
+/* What the row says, and where that depends on a bit of the CDB, the bit. */
+static enum sheaf_cdb_reserved kind_of(const struct sheaf_lu_task *lt)
 {
+	const uint8_t *cdb = lt->task.command_descriptor_block;
+	bool allowed;
+
+	switch (lt->command->reserved) {
+	case SHEAF_CDB_RESERVED_STARTS: /* SBC-4, table of commands allowed in the presence of reservations */
+		allowed = cdb[SHEAF_CDB_START_STOP_FLAGS] & SHEAF_START_STOP_START;
+		break;
+	case SHEAF_CDB_RESERVED_PREVENTS: /* SPC-4 table 66 */
+		allowed = !(cdb[SHEAF_CDB_PREVENT] & SHEAF_PREVENT_REMOVAL);
+		break;
+	default:
+		return (enum sheaf_cdb_reserved)lt->command->reserved;
+	}
+	return allowed ? SHEAF_CDB_RESERVED_ALLOWED : SHEAF_CDB_RESERVED_CONFLICT;
+}
+
+bool sheaf_lu_is_reserved_against(const struct sheaf_lu_task *lt)
+{
+	struct sheaf_lu *lu = lt->lu;
 	const struct sheaf_reservations *r = &lu->reservations;
+	uint32_t initiator = lt->task.initiator_index;
+	enum sheaf_cdb_reserved kind = kind_of(lt);
 	bool conflict = false;
 
 	if (kind == SHEAF_CDB_RESERVED_ALLOWED ||

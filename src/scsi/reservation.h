@@ -33,8 +33,8 @@ void sheaf_reservations_init(struct sheaf_lu *lu);
 void sheaf_reservations_reset(struct sheaf_lu *lu);
 /** @initiator's nexus is lost: so is what it had by RESERVE. */
 void sheaf_reservations_nexus_loss(struct sheaf_lu *lu, uint32_t initiator);
-/** Must a command of @initiator and of this kind end with RESERVATION CONFLICT? Thread: any. */
-bool sheaf_lu_is_reserved_against(struct sheaf_lu *lu, uint32_t initiator, enum sheaf_cdb_reserved kind);
+/** Must @lt's command, whose row is known, end with RESERVATION CONFLICT? Thread: any. */
+bool sheaf_lu_is_reserved_against(const struct sheaf_lu_task *lt);
 /** Set or clear SHEAF_CONDITION_RESERVED as it is now. Lock held. */
 void sheaf_reservations_note(struct sheaf_lu *lu);
 

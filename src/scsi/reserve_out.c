@@ -509,7 +509,7 @@ static void keep_and_commit(struct sheaf_lu_task *lt)
 	lt->io.data = out->record;
 	lt->io.length = sheaf_persistent_encode(&out->state, out->record);
 	lt->io.done = kept;
-	sheaf_store_keep(lt->lu->store, lt->loop, &lt->io);
+	sheaf_store_keep(lt->lu->store, SHEAF_NOTE_RESERVATIONS, lt->loop, &lt->io);
 }
 
 /* The command's private memory, with a copy of its parameter list. False: it has ended. */

@@ -30,19 +30,19 @@ void sheaf_unit_set(struct sheaf_lu *lu, enum sheaf_unit_state state)
 
 void sheaf_unit_init(struct sheaf_lu *lu)
 {
-	enum sheaf_store_mark mark = sheaf_store_get_mark(lu->store);
+	enum sheaf_unfinished mark = sheaf_upkeep_unfinished(lu);
 
-	lu->unit.state = mark == SHEAF_MARK_NONE     ? SHEAF_UNIT_READY
-			 : mark == SHEAF_MARK_FORMAT ? SHEAF_UNIT_FORMAT_FAILED
-						     : SHEAF_UNIT_SANITIZE_FAILED;
-	lu->unit.unrestricted = mark == SHEAF_MARK_SANITIZE_UNRESTRICTED;
-	if (mark == SHEAF_MARK_NONE)
+	lu->unit.state = mark == SHEAF_UNFINISHED_NOTHING  ? SHEAF_UNIT_READY
+			 : mark == SHEAF_UNFINISHED_FORMAT ? SHEAF_UNIT_FORMAT_FAILED
+							   : SHEAF_UNIT_SANITIZE_FAILED;
+	lu->unit.unrestricted = mark == SHEAF_UNFINISHED_SANITIZE_UNRESTRICTED;
+	if (mark == SHEAF_UNFINISHED_NOTHING)
 		return;
 	sheaf_lu_set_condition(lu, SHEAF_CONDITION_NOT_READY, true);
 	sheaf_warning("%s: %s of it was cut off, so its blocks are not read or written until %s "
 		      "has ended well",
-		      lu->store->name, mark == SHEAF_MARK_FORMAT ? "FORMAT UNIT" : "SANITIZE",
-		      mark == SHEAF_MARK_FORMAT ? "another one (sg_format), or SANITIZE,"
+		      lu->store->name, mark == SHEAF_UNFINISHED_FORMAT ? "FORMAT UNIT" : "SANITIZE",
+		      mark == SHEAF_UNFINISHED_FORMAT ? "another one (sg_format), or SANITIZE,"
 						: "another one (sg_sanitize)");
 }
 
@@ -167,9 +167,11 @@ bool sheaf_unit_take(struct sheaf_lu_task *lt, enum sheaf_unit_state state,
 		lu->unit.unrestricted = unrestricted;
 	}
 	pthread_mutex_unlock(&lu->lock);
-	if (restricted)
+	if (taken)
+		sheaf_self_test_stop(lu, SHEAF_SELF_TEST_ABORTED);
+	else if (restricted)
 		sheaf_lu_end_bad_field(lt, 1, 5);
-	else if (!taken)
+	else
 		sheaf_lu_end_sense(lt, &sense);
 	return taken;
 }
@@ -186,6 +188,8 @@ static void turn(struct sheaf_lu_task *lt, enum sheaf_unit_state state)
 		lu->unit.cycles += state == SHEAF_UNIT_STOPPED;
 	}
 	pthread_mutex_unlock(&lu->lock);
+	if (state == SHEAF_UNIT_STOPPED)
+		sheaf_self_test_stop(lu, SHEAF_SELF_TEST_ABORTED);
 	sheaf_lu_end_good(lt, 0);
 }
 

@@ -154,34 +154,46 @@ static void submit(struct sheaf_upkeep *upkeep, enum sheaf_store_op op, uint64_t
 	sheaf_store_submit(upkeep->lu->store, upkeep->loop, &upkeep->io);
 }
 
-static int set_mark_now(void *arg)
-{
-	struct sheaf_upkeep *upkeep = arg;
+/* What the store keeps of an operation: words, so that people can read them too. */
+static const char *const words[] = {
+	[SHEAF_UNFINISHED_FORMAT] = "format",
+	[SHEAF_UNFINISHED_SANITIZE] = "sanitize",
+	[SHEAF_UNFINISHED_SANITIZE_UNRESTRICTED] = "sanitize-unrestricted",
+};
+#define WORDS	 (sizeof(words) / sizeof(words[0]))
+#define WORD_MAX 32
 
-	return upkeep->lu->store->ops->set_mark(upkeep->lu->store, upkeep->mark);
+/* A word that is not ours was put there by a later sheaf: that the image is spoilt is the safe reading. */
+enum sheaf_unfinished sheaf_upkeep_unfinished(const struct sheaf_lu *lu)
+{
+	char word[WORD_MAX];
+	int length = sheaf_store_kept(lu->store, SHEAF_NOTE_UNFINISHED, word, sizeof(word));
+
+	if (length == 0 || length == -EOPNOTSUPP)
+		return SHEAF_UNFINISHED_NOTHING;
+	for (unsigned i = SHEAF_UNFINISHED_FORMAT; i < WORDS; i++)
+		if (length == (int)strlen(words[i]) && memcmp(word, words[i], (size_t)length) == 0)
+			return (enum sheaf_unfinished)i;
+	return SHEAF_UNFINISHED_SANITIZE;
 }
 
-/* Then @then, on this loop, now or later. */
-static void set_mark(struct sheaf_upkeep *upkeep, enum sheaf_store_mark mark,
-		     void (*then)(struct sheaf_op *op, int result))
+/* Then @then, on this loop, now or later. No access is in flight. */
+static void set_mark(struct sheaf_upkeep *upkeep, enum sheaf_unfinished what,
+		     void (*then)(struct sheaf_store_io *io, int result))
 {
-	upkeep->mark = mark;
-	upkeep->marking.done = then;
-	if (upkeep->lu->store->ops->set_mark)
-		sheaf_loop_call(upkeep->loop, &upkeep->marking, set_mark_now, upkeep);
+	const char *word = what == SHEAF_UNFINISHED_NOTHING ? "" : words[what];
+
+	upkeep->io = (struct sheaf_store_io){ .data = (void *)word, .length = strlen(word), .done = then };
+	if (sheaf_store_has_notes(upkeep->lu->store))
+		sheaf_store_keep(upkeep->lu->store, SHEAF_NOTE_UNFINISHED, upkeep->loop, &upkeep->io);
 	else
-		then(&upkeep->marking, 0);
-}
-
-static struct sheaf_upkeep *upkeep_of_marking(struct sheaf_op *op)
-{
-	return (struct sheaf_upkeep *)((char *)op - offsetof(struct sheaf_upkeep, marking));
+		then(&upkeep->io, 0);
 }
 
 /* A mark that cannot be had is no reason not to do what was asked for. */
-static void marked(struct sheaf_op *op, int result)
+static void marked(struct sheaf_store_io *io, int result)
 {
-	struct sheaf_upkeep *upkeep = upkeep_of_marking(op);
+	struct sheaf_upkeep *upkeep = upkeep_of(io);
 
 	if (result < 0)
 		sheaf_warning(
@@ -198,9 +210,9 @@ static void warn_of_mark_that_stays(const struct sheaf_upkeep *upkeep, int resul
 }
 
 /* One that stays makes the next LU ask for the operation again: it is done all the same. */
-static void unmarked(struct sheaf_op *op, int result)
+static void unmarked(struct sheaf_store_io *io, int result)
 {
-	struct sheaf_upkeep *upkeep = upkeep_of_marking(op);
+	struct sheaf_upkeep *upkeep = upkeep_of(io);
 
 	if (result < 0)
 		warn_of_mark_that_stays(upkeep, result);
@@ -217,7 +229,7 @@ static void flushed(struct sheaf_store_io *io, int result)
 		return;
 	}
 	if (++upkeep->pass == upkeep->passes) {
-		set_mark(upkeep, SHEAF_MARK_NONE, unmarked);
+		set_mark(upkeep, SHEAF_UNFINISHED_NOTHING, unmarked);
 		return;
 	}
 	if (upkeep->invert)
@@ -274,11 +286,11 @@ static void step(struct sheaf_upkeep *upkeep)
 }
 
 /* Nobody changes the state but the operation's end. */
-static enum sheaf_store_mark mark_of(const struct sheaf_lu *lu)
+static enum sheaf_unfinished mark_of(const struct sheaf_lu *lu)
 {
 	if (lu->unit.state == SHEAF_UNIT_FORMATTING)
-		return SHEAF_MARK_FORMAT;
-	return lu->unit.unrestricted ? SHEAF_MARK_SANITIZE_UNRESTRICTED : SHEAF_MARK_SANITIZE;
+		return SHEAF_UNFINISHED_FORMAT;
+	return lu->unit.unrestricted ? SHEAF_UNFINISHED_SANITIZE_UNRESTRICTED : SHEAF_UNFINISHED_SANITIZE;
 }
 
 void sheaf_upkeep_begin(struct sheaf_lu_task *lt, bool immed, uint64_t bytes)
@@ -295,9 +307,9 @@ void sheaf_upkeep_begin(struct sheaf_lu_task *lt, bool immed, uint64_t bytes)
 		sheaf_lu_end_good(lt, bytes);
 }
 
-static void forgiven(struct sheaf_op *op, int result)
+static void forgiven(struct sheaf_store_io *io, int result)
 {
-	struct sheaf_upkeep *upkeep = upkeep_of_marking(op);
+	struct sheaf_upkeep *upkeep = upkeep_of(io);
 	struct sheaf_lu_task *waiter = upkeep->waiter;
 
 	upkeep->waiter = NULL;
@@ -316,5 +328,5 @@ void sheaf_upkeep_forgive(struct sheaf_lu_task *lt)
 	upkeep->lu = lt->lu;
 	upkeep->loop = lt->loop;
 	upkeep->waiter = lt;
-	set_mark(upkeep, SHEAF_MARK_NONE, forgiven);
+	set_mark(upkeep, SHEAF_UNFINISHED_NOTHING, forgiven);
 }

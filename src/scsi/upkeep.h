@@ -7,7 +7,7 @@
  *   2. While it runs, the unit is FORMATTING or SANITIZING (unit.h). That is over when the last access is, and what was written
  *      is durable.
  *   3. If its loop ends before, the access in flight is dropped (sheaf/loop.h, rule 5) and the rest is not done. The mark that
- *      the store keeps (enum sheaf_store_mark) from before the first access till after the last then says so to the next LU over
+ *      the store keeps (SHEAF_NOTE_UNFINISHED) from before the first access till after the last then says so to the next LU over
  *      it, which begins as FORMAT_FAILED or SANITIZE_FAILED: what was cut off never looks like what was done.
  */
 #ifndef SHEAF_UPKEEP_H
@@ -21,6 +21,14 @@
 
 struct sheaf_lu;
 struct sheaf_lu_task;
+
+/** What was begun on all of an image and not finished, as its mark says. */
+enum sheaf_unfinished {
+	SHEAF_UNFINISHED_NOTHING,
+	SHEAF_UNFINISHED_FORMAT,
+	SHEAF_UNFINISHED_SANITIZE,
+	SHEAF_UNFINISHED_SANITIZE_UNRESTRICTED, /* SBC-4: AUSE */
+};
 
 /** What is to become of the blocks. */
 struct sheaf_upkeep_plan {
@@ -39,8 +47,6 @@ struct sheaf_upkeep {
 		waiter; /* its command, if that did not ask for IMMED and was not aborted; NULL: nobody */
 	uint64_t waiter_bytes;
 	struct sheaf_store_io io;
-	struct sheaf_op marking; /* the store's mark is being set to mark */
-	enum sheaf_store_mark mark;
 	enum sheaf_store_op op; /* DISCARD, ZERO or WRITE: what is tried */
 	uint8_t *buffer;	/* of WRITE: the LU's, freed at the end or with it */
 	unsigned pass, passes;
@@ -64,6 +70,8 @@ void sheaf_upkeep_begin(struct sheaf_lu_task *lt, bool immed, uint64_t bytes);
 void sheaf_upkeep_forgive(struct sheaf_lu_task *lt);
 /** 65536ths that are done, 65535 at most. Thread: any. */
 uint16_t sheaf_upkeep_progress(const struct sheaf_upkeep *upkeep);
+/** What was begun on the image before this LU was there. Thread: the creator's; may block. */
+enum sheaf_unfinished sheaf_upkeep_unfinished(const struct sheaf_lu *lu);
 void sheaf_upkeep_deinit(struct sheaf_upkeep *upkeep);
 
 #endif

@@ -499,7 +499,5 @@ const struct sheaf_store_ops sheaf_file_store_ops = {
 	.trim = trim,
 	.keep = sheaf_file_keep,
 	.kept = sheaf_file_kept,
-	.get_mark = sheaf_file_get_mark,
-	.set_mark = sheaf_file_set_mark,
 	.free = free_file,
 };

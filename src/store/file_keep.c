@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file_keep.c - what a file store keeps beside its image: an extended attribute of the image itself
+ * file_keep.c - the notes that a file store keeps beside its image: extended attributes of the image itself, one for each
  *
- * So it needs no other name or directory than the descriptor that there is (a driver process can open nothing), goes where the image
- * is moved to, and is set as a whole. An image that begins elsewhere in the file has an attribute of its own. Block devices have no
- * attributes for users, nor have some filesystems, and a read-only image is left alone: there nothing can be kept.
+ * So they need no other name or directory than the descriptor that there is (a driver process can open nothing), go where the image
+ * is moved to, and are set as a whole. An image that begins elsewhere in the file has attributes of its own, with the offset in their
+ * names. Block devices have no attributes for users, nor have some filesystems: there nothing can be kept. Nothing can be changed
+ * of an image that is opened read-only, but what it has is read.
  */
 #include "store/file_store.h"
 
@@ -17,22 +18,35 @@
 
 #define NAME_BYTES 64
 
-static void name_of(const struct sheaf_file_store *file, char name[NAME_BYTES])
+static const char *const names[SHEAF_STORE_NOTES] = {
+	[SHEAF_NOTE_RESERVATIONS] = "user.sheaf.reservations",
+	[SHEAF_NOTE_UNFINISHED] = "user.sheaf.unfinished",
+};
+
+static void name_of(const struct sheaf_file_store *file, enum sheaf_store_note note, char name[NAME_BYTES])
 {
 	if (file->offset)
-		snprintf(name, NAME_BYTES, "user.sheaf.reservations.%" PRIu64, file->offset);
+		snprintf(name, NAME_BYTES, "%s.%" PRIu64, names[note], file->offset);
 	else
-		snprintf(name, NAME_BYTES, "user.sheaf.reservations");
+		snprintf(name, NAME_BYTES, "%s", names[note]);
 }
 
-static int set(const struct sheaf_file_store *file, const void *data, size_t length)
+static int set(const struct sheaf_file_store *file, enum sheaf_store_note note, const void *data, size_t length)
 {
 	char name[NAME_BYTES];
 
-	name_of(file, name);
-	if (length > 0)
-		return fsetxattr(file->fd, name, data, length, 0) < 0 ? -errno : 0;
-	return fremovexattr(file->fd, name) < 0 && errno != ENODATA ? -errno : 0;
+	name_of(file, note, name);
+	return fsetxattr(file->fd, name, data, length, 0) < 0 ? -errno : 0;
+}
+
+/* 0 also where there is none, or can be none; *ret_removed says whether there was. */
+static int unset(const struct sheaf_file_store *file, enum sheaf_store_note note, bool *ret_removed)
+{
+	char name[NAME_BYTES];
+
+	name_of(file, note, name);
+	*ret_removed = fremovexattr(file->fd, name) == 0;
+	return *ret_removed || errno == ENODATA || errno == EOPNOTSUPP || errno == EPERM ? 0 : -errno;
 }
 
 /* On a helper thread. fsync, as fdatasync need not write attributes. */
@@ -40,9 +54,11 @@ static int keep_now(void *arg)
 {
 	struct sheaf_store_io *io = arg;
 	struct sheaf_file_store *file = (struct sheaf_file_store *)io->store;
-	int r = set(file, io->data, io->length);
+	enum sheaf_store_note note = (enum sheaf_store_note)io->offset;
+	bool changed = true;
+	int r = io->length > 0 ? set(file, note, io->data, io->length) : unset(file, note, &changed);
 
-	if (r == 0 && fsync(file->fd) < 0) {
+	if (r == 0 && changed && fsync(file->fd) < 0) {
 		r = -errno;
 		sheaf_file_note_sync(file, r);
 	}
@@ -65,16 +81,16 @@ void sheaf_file_keep(struct sheaf_store *store, struct sheaf_loop *loop, struct 
 	sheaf_loop_call(loop, &io->loop_op, keep_now, io);
 }
 
-int sheaf_file_kept(struct sheaf_store *store, void *data, size_t room)
+int sheaf_file_kept(struct sheaf_store *store, enum sheaf_store_note note, void *data, size_t room)
 {
 	const struct sheaf_file_store *file = (const struct sheaf_file_store *)store;
 	char name[NAME_BYTES];
 	struct stat st;
 	ssize_t n;
 
-	if (store->read_only || fstat(file->fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fstat(file->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return -EOPNOTSUPP;
-	name_of(file, name);
+	name_of(file, note, name);
 	n = fgetxattr(file->fd, name, data, room);
 	if (n >= 0)
 		return (int)n;

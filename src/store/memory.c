@@ -29,8 +29,10 @@ struct memory_store {
 	uint64_t mapped_bytes;
 	uint64_t page_bytes;
 	_Atomic uint64_t *written; /* W, R: any loop, see 1 */
-	uint8_t kept[SHEAF_STORE_KEPT_MAX]; /* by one at a time */
-	size_t kept_length;
+	struct {
+		uint8_t bytes[SHEAF_STORE_KEPT_MAX];
+		size_t length;
+	} notes[SHEAF_STORE_NOTES]; /* each by one at a time */
 };
 
 static const struct sheaf_store_ops memory_ops;
@@ -144,21 +146,21 @@ static void keep(struct sheaf_store *store, struct sheaf_loop *loop, struct shea
 {
 	struct memory_store *memory = (struct memory_store *)store;
 
-	assert(io->length <= sizeof(memory->kept));
-	memcpy(memory->kept, io->data, io->length);
-	memory->kept_length = io->length;
+	assert(io->offset < SHEAF_STORE_NOTES && io->length <= SHEAF_STORE_KEPT_MAX);
+	memcpy(memory->notes[io->offset].bytes, io->data, io->length);
+	memory->notes[io->offset].length = io->length;
 	io->loop_op.done = report;
 	sheaf_loop_ready(loop, &io->loop_op, 0);
 }
 
-static int kept(struct sheaf_store *store, void *data, size_t room)
+static int kept(struct sheaf_store *store, enum sheaf_store_note note, void *data, size_t room)
 {
 	const struct memory_store *memory = (const struct memory_store *)store;
 
-	if (memory->kept_length > room)
+	if (memory->notes[note].length > room)
 		return -E2BIG;
-	memcpy(data, memory->kept, memory->kept_length);
-	return (int)memory->kept_length;
+	memcpy(data, memory->notes[note].bytes, memory->notes[note].length);
+	return (int)memory->notes[note].length;
 }
 
 static struct sheaf_store *free_memory(struct sheaf_store *store)

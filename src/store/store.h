@@ -19,12 +19,11 @@
 
 #include "loop/loop.h"
 
-/** What was begun on all of an image and not finished: kept with it, for who serves it next. */
-enum sheaf_store_mark {
-	SHEAF_MARK_NONE,
-	SHEAF_MARK_FORMAT,
-	SHEAF_MARK_SANITIZE,
-	SHEAF_MARK_SANITIZE_UNRESTRICTED, /* SBC-4: AUSE */
+/** What can be kept beside an image, for who serves it next: a few bytes each. */
+enum sheaf_store_note {
+	SHEAF_NOTE_RESERVATIONS, /* who is registered (APTPL): persistent.h */
+	SHEAF_NOTE_UNFINISHED,	 /* a word: what was begun on all of the image and not finished: upkeep.h */
+	SHEAF_STORE_NOTES,
 };
 
 struct sheaf_store_ops {
@@ -35,17 +34,15 @@ struct sheaf_store_ops {
 	/* Optional: nobody uses the store for a while, give memory back that can be had again. Thread: any, at any time. */
 	void (*trim)(struct sheaf_store *store);
 	/*
-	 * A few bytes beside the image that survive the server and the machine, for what SCSI wants kept (APTPL). Optional: nothing
-	 * can be kept. keep: io->data and io->length, which is at most SHEAF_STORE_KEPT_MAX; 0: nothing is kept any more. As a whole
-	 * or not at all; durable when io->done(io, 0 or -errno) comes, later, on @loop. One at a time.
-	 * kept: read them. Blocks; thread: any. Return: bytes, 0: there are none; -E2BIG: more than @room; -EOPNOTSUPP: nothing can
-	 * be kept here.
+	 * A note beside the image that survives the server and the machine. Both or none: such a store keeps nothing.
+	 * keep: io->data and io->length, which is at most SHEAF_STORE_KEPT_MAX, become the note io->offset (enum sheaf_store_note); 0:
+	 * there is none any more. As a whole or not at all; durable when io->done(io, 0 or -errno) comes, later, on @loop. One at a
+	 * time of each note.
+	 * kept: read it. Blocks; thread: any. Return: bytes, 0: there is none; -E2BIG: more than @room; -EOPNOTSUPP: nothing can be
+	 * kept here.
 	 */
 	void (*keep)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
-	int (*kept)(struct sheaf_store *store, void *data, size_t room);
-	/* Both or none: a mark that outlives the process. set_mark() may block; it is durable when that is 0. Thread: any. */
-	enum sheaf_store_mark (*get_mark)(const struct sheaf_store *store);
-	int (*set_mark)(struct sheaf_store *store, enum sheaf_store_mark mark);
+	int (*kept)(struct sheaf_store *store, enum sheaf_store_note note, void *data, size_t room);
 	struct sheaf_store *(*free)(struct sheaf_store *store);
 };
 
@@ -136,18 +133,28 @@ static inline void sheaf_store_submit(struct sheaf_store *store, struct sheaf_lo
 	store->ops->submit(store, loop, io);
 }
 
-/** What the store keeps beside the image, see sheaf_store_ops. May block; thread: any. */
-static inline int sheaf_store_kept(struct sheaf_store *store, void *data, size_t room)
+/** A note that the store keeps beside the image, see sheaf_store_ops. May block; thread: any. */
+static inline int sheaf_store_kept(struct sheaf_store *store, enum sheaf_store_note note, void *data, size_t room)
 {
-	return store->ops->kept ? store->ops->kept(store, data, room) : -EOPNOTSUPP;
+	return store->ops->kept ? store->ops->kept(store, note, data, room) : -EOPNOTSUPP;
 }
 
-/** Keep @io's data instead; only where sheaf_store_kept() did not say -EOPNOTSUPP. io->done() comes once, later. */
-static inline void sheaf_store_keep(struct sheaf_store *store, struct sheaf_loop *loop,
+/** Has the store notes at all? Whether one can be kept is known when that was tried. */
+static inline bool sheaf_store_has_notes(const struct sheaf_store *store)
+{
+	return store->ops->keep != NULL;
+}
+
+/**
+ * sheaf_store_keep() - @io's data is kept as @note; only where sheaf_store_has_notes()
+ * @io: data, length (0: the note goes) and done are set; done() comes once, later, with 0 or -errno.
+ */
+static inline void sheaf_store_keep(struct sheaf_store *store, enum sheaf_store_note note, struct sheaf_loop *loop,
 				    struct sheaf_store_io *io)
 {
 	io->store = store;
 	io->loop = loop;
+	io->offset = note;
 	store->ops->keep(store, loop, io);
 }
 
@@ -169,12 +176,6 @@ static inline void sheaf_store_trim(struct sheaf_store *store)
 {
 	if (store->ops->trim)
 		store->ops->trim(store);
-}
-
-/** The mark that the image has; NONE of a store that keeps none. */
-static inline enum sheaf_store_mark sheaf_store_get_mark(const struct sheaf_store *store)
-{
-	return store->ops->get_mark ? store->ops->get_mark(store) : SHEAF_MARK_NONE;
 }
 
 /** Free a store with no io in flight; NULL is allowed. Returns NULL. */

@@ -91,6 +91,8 @@ static void go_on(uint8_t how)
 	case 0:
 		if (f.store->queued)
 			fake_complete(f.store, how % f.store->queued);
+		else
+			fake_keep_all(f.store);
 		break;
 	case 1:
 		if (other->busy)
@@ -161,7 +163,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memset(&f, 0, sizeof(f));
 	f.store = fake_create(BLOCKS * BLOCK);
-	f.store->kept_length = 0; /* something can be kept */
+	for (unsigned i = 0; i < SHEAF_STORE_NOTES; i++)
+		f.store->notes[i].length = 0; /* something can be kept */
 	if (sheaf_lu_create(&f.store->store, &options, &f.lu) < 0 ||
 	    sheaf_task_set_init(&f.set, TASKS, sheaf_lu_continue) < 0)
 		abort();

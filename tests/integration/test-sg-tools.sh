@@ -8,7 +8,7 @@ requires_fuse
 requires_program sg_inq sdparm smartctl
 
 make_image "$tmp/img" 64M
-make_image "$tmp/img1" 16M
+make_image "$tmp/img1" 256G
 mount_sheaf "$tmp/img" "$tmp/img1" "$tmp/mnt"
 node=$tmp/mnt/.sheaf/sg0
 
@@ -110,6 +110,50 @@ says 0 '' sg_prevent --allow "$node"
 says 0 '' sg_read_buffer --mode=3 --length=4 "$node"
 says 0 '' sg_senddiag --selftest=0 --test "$node"
 says 0 '' sg_senddiag --list "$node"
+
+# Self-tests. 1, 2: in the background, short and extended; 5, 6: in the foreground; 4 aborts one in the background.
+tested() {
+	tries=0
+	while sg_logs --page=0x10 "$node" 2>/dev/null | grep -q 'self test in progress'; do
+		[ $((tries += 1)) -lt 200 ] || fail "a self-test has no end"
+		sleep 0.1
+	done
+}
+for code in 1 2 5 6; do
+	says 0 '' sg_senddiag --selftest=$code "$node"
+	tested
+	says 0 "Parameter code = 1, accumulated power-on hours = 0" sg_logs --page=0x10 "$node"
+	sed -n 's/^  *self-test code: .*\[\([0-9]*\)\].*/\1/p' "$tmp/out" | head -n1 | grep -qx $code || {
+		cat "$tmp/out"
+		fail "the log's newest self-test is not $code"
+	}
+	grep -q 'completed without error' "$tmp/out" || fail "self-test $code: $(cat "$tmp/out")"
+done
+says 5 '' sg_senddiag --selftest=4 "$node"
+says 0 'Self Test has begun|self.?test' smartctl -d scsi -t short "$node"
+tested
+says 0 'Self Test has begun|self.?test' smartctl -d scsi -t long "$node"
+tested
+says 0 'Background long +Completed' smartctl -d scsi -l selftest "$node"
+says 0 'Background short +Completed' smartctl -d scsi -l selftest "$node"
+says 0 'Long \(extended\) Self-test duration: 1 sec' smartctl -d scsi -l selftest "$node"
+# A large disk's goes on until it is aborted; everything else goes on beside it.
+large=$tmp/mnt/.sheaf/sg1
+says 0 '' sg_senddiag --selftest=2 "$large"
+says 0 'self test in progress' sg_logs --page=0x10 "$large"
+says 0 'Progress indication' sg_requests --progress "$large"
+says 0 '' sg_turs "$large"
+dd if="$tmp/mnt/disk1" of=/dev/null bs=64k count=64 iflag=direct status=none || fail "no read beside a self-test"
+says 2 'elf.?test in progress' sg_senddiag -vv --selftest=1 "$large"
+! timeout 20 "$SHEAF" resize --force "$tmp/mnt/disk1" 128G 2>"$tmp/out" || fail "shrunk while it is tested"
+grep -q 'a self-test in the background' "$tmp/out" || fail "resize says $(cat "$tmp/out")"
+says 0 'returned without error' smartctl -d scsi -X "$large"
+says 0 'Long \(extended\) Self-test duration: 1025 sec' smartctl -d scsi -l selftest "$large"
+says 0 'Background long +Aborted \(by user command\)' smartctl -d scsi -l selftest "$large"
+says 0 'elf Test has begun' smartctl -d scsi -t long "$large"
+says 0 '' sg_reset --device "$large"
+sg_turs "$large" >"$tmp/out" 2>&1 || true
+says 0 'Background long +Aborted \(device reset' smartctl -d scsi -l selftest "$large"
 says 0 '' sg_reset --device "$node"
 says 6 'power|reset|Unit attention' sg_turs "$node"
 says 0 '' sg_turs "$node"

@@ -25,6 +25,12 @@
 #define FAKE_SECTOR    512
 #define FIXTURE_TASKS_MAX 16
 
+struct fake_note {
+	uint8_t bytes[SHEAF_STORE_KEPT_MAX];
+	int length;			/* negative: what kept() says; -EOPNOTSUPP at first */
+	struct sheaf_store_io *keeping; /* until the next access is done, or the next drain */
+};
+
 struct fake_store {
 	struct sheaf_store store; /* first */
 	uint8_t *bytes;
@@ -37,9 +43,7 @@ struct fake_store {
 	unsigned done[SHEAF_STORE_STATUS + 1];
 	uint64_t extent_max; /* STATUS says at most this much; 0: no limit */
 	bool last_fua;
-	uint8_t kept[SHEAF_STORE_KEPT_MAX];
-	int kept_length;		 /* negative: what kept() says; -EOPNOTSUPP at first */
-	struct sheaf_store_io *keeping; /* until the next drain */
+	struct fake_note notes[SHEAF_STORE_NOTES];
 	int keep_result;
 };
 
@@ -73,21 +77,23 @@ static struct sheaf_store *fake_free(struct sheaf_store *store)
 
 static void fake_keep(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io)
 {
+	struct fake_note *note = &fake_of(store)->notes[io->offset];
+
 	(void)loop;
-	assert(!fake_of(store)->keeping && io->length <= SHEAF_STORE_KEPT_MAX);
-	fake_of(store)->keeping = io;
+	assert(io->offset < SHEAF_STORE_NOTES && !note->keeping && io->length <= SHEAF_STORE_KEPT_MAX);
+	note->keeping = io;
 }
 
-static int fake_kept(struct sheaf_store *store, void *data, size_t room)
+static int fake_kept(struct sheaf_store *store, enum sheaf_store_note which, void *data, size_t room)
 {
-	const struct fake_store *fake = fake_of(store);
+	const struct fake_note *note = &fake_of(store)->notes[which];
 
-	if (fake->kept_length < 0)
-		return fake->kept_length;
-	if ((size_t)fake->kept_length > room)
+	if (note->length < 0)
+		return note->length;
+	if ((size_t)note->length > room)
 		return -E2BIG;
-	memcpy(data, fake->kept, (size_t)fake->kept_length);
-	return fake->kept_length;
+	memcpy(data, note->bytes, (size_t)note->length);
+	return note->length;
 }
 
 static const struct sheaf_store_ops fake_ops = {
@@ -107,7 +113,8 @@ static inline struct fake_store *fake_create(uint64_t size)
 	fake->store.alignment_bytes = 1;
 	fake->store.physical_block_bytes = 4096;
 	fake->store.can_discard = true;
-	fake->kept_length = -EOPNOTSUPP;
+	for (unsigned i = 0; i < SHEAF_STORE_NOTES; i++)
+		fake->notes[i].length = -EOPNOTSUPP;
 	/* Large stores are for addresses only. */
 	fake->bytes = calloc(1, size < (16u << 20) ? size : 1);
 	fake->mapped = calloc(size < (16u << 20) ? size / FAKE_SECTOR : 1, sizeof(bool));
@@ -137,11 +144,37 @@ static inline void fake_mark(struct fake_store *fake, const struct sheaf_store_i
 		fake->mapped[io->offset / FAKE_SECTOR + i] = mapped;
 }
 
-/* Do the io at place @index of the queue. */
+/* What is to be kept is. Did anything wait for that? */
+static inline bool fake_keep_all(struct fake_store *fake)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < SHEAF_STORE_NOTES; i++) {
+		struct fake_note *note = &fake->notes[i];
+		struct sheaf_store_io *io = note->keeping;
+
+		if (!io)
+			continue;
+		any = true;
+		note->keeping = NULL;
+		if (fake->keep_result == 0) {
+			memcpy(note->bytes, io->data, io->length);
+			note->length = (int)io->length;
+		}
+		io->done(io, fake->keep_result);
+	}
+	return any;
+}
+
+/* Do the io at place @index of the queue, after what is to be kept before it. */
 static inline void fake_complete(struct fake_store *fake, unsigned index)
 {
-	struct sheaf_store_io *io = fake->queue[index];
-	int result = fake->fail[io->op];
+	struct sheaf_store_io *io;
+	int result;
+
+	fake_keep_all(fake);
+	io = fake->queue[index];
+	result = fake->fail[io->op];
 
 	memmove(fake->queue + index, fake->queue + index + 1,
 		(fake->queued - index - 1) * sizeof(fake->queue[0]));
@@ -177,27 +210,11 @@ static inline void fake_complete(struct fake_store *fake, unsigned index)
 	io->done(io, 0);
 }
 
-static inline void fake_complete_keep(struct fake_store *fake)
-{
-	struct sheaf_store_io *io = fake->keeping;
-	int result = fake->keep_result;
-
-	fake->keeping = NULL;
-	if (result == 0) {
-		memcpy(fake->kept, io->data, io->length);
-		fake->kept_length = (int)io->length;
-	}
-	io->done(io, result);
-}
-
 static inline void fake_drain(struct fake_store *fake)
 {
-	while (fake->queued || fake->keeping) {
-		if (fake->keeping)
-			fake_complete_keep(fake);
-		else
+	while (fake_keep_all(fake) || fake->queued)
+		if (fake->queued)
 			fake_complete(fake, 0);
-	}
 }
 
 /* One task, by one initiator, on an LU that is its own or another fixture's. */

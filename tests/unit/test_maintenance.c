@@ -217,7 +217,7 @@ START_TEST(a_self_test_that_failed_says_where)
 	f.fake->fail[SHEAF_STORE_FLUSH] = -EIO;
 	ck_assert_uint_eq(out(&f, background, 6, NULL, 0), 0);
 	r = result(1);
-	ck_assert_uint_eq(r[0], 0x26);
+	ck_assert_uint_eq(r[0], 0x25);
 	ck_assert_uint_eq(r[1], 1);
 	ck_assert_uint_eq(result(2)[0], 0xa6);
 }
@@ -242,7 +242,7 @@ START_TEST(diagnostics_that_there_are_not_are_refused)
 	static const uint8_t list[4] = { 0 }, enclosure[4] = { 2, 0, 0, 0 };
 	static const uint8_t rows[][8] = {
 		/* CDB; byte and bit */
-		{ 0x1d, 0x40, 0, 0, 0, 0, 1, 7 }, { 0x1d, 0x80, 0, 0, 0, 0, 1, 7 },
+		{ 0x1d, 0x60, 0, 0, 0, 0, 1, 7 }, { 0x1d, 0x80, 0, 0, 0, 0, 1, 7 },
 		{ 0x1d, 0xe0, 0, 0, 0, 0, 1, 7 }, { 0x1d, 0x24, 0, 0, 0, 0, 1, 7 },
 		{ 0x1d, 0x04, 0, 0, 4, 0, 3, 7 }, { 0x1d, 0x00, 0, 0, 4, 0, 1, 4 },
 		{ 0x1d, 0x08, 0, 0, 0, 0, 1, 3 }, { 0x1c, 0x01, 2, 0, 4, 0, 2, 7 },

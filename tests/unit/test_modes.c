@@ -22,7 +22,7 @@
 /* Pages as they are by default. */
 #define RECOVERY 0x01, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 #define CACHING	 0x08, 18, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-#define CONTROL	 0x0a, 10, 0x22, 0x10, 0, 0, 0, 0, 0, 0, 0, 0
+#define CONTROL	 0x0a, 10, 0x22, 0x10, 0, 0, 0, 0, 0, 0, 0, 1 /* EXTENDED SELF-TEST COMPLETION TIME: a second */
 #define EXTENSION                                                                                  \
 	0x4a, 1, 0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
 		0, 0, 0
@@ -253,7 +253,7 @@ static const struct list_row list_rows[] = {
 	{ "subpage too long", S6(37), 37, { 0, 0, 0, 0, 0x4a, 1, 0, 29 }, BAD_PARAMETER, 6, 7 },
 	{ "second page is wrong", S6(28), 28, { 0, 0, 0, 0, CONTROL, 0x02, 10 }, BAD_PARAMETER, 16, 5 },
 
-	{ "TST 010b", S6(16), 16, { 0, 0, 0, 0, 0x0a, 10, 0x42, 0x10 }, BAD_PARAMETER, 6, 7 },
+	{ "TST 010b", S6(16), 16, { 0, 0, 0, 0, 0x0a, 10, 0x42, 0x10, [15] = 1 }, BAD_PARAMETER, 6, 7 },
 	{ "GLTSD", S6(16), 16, { 0, 0, 0, 0, 0x0a, 10, 0x20, 0x10 }, BAD_PARAMETER, 6, 1 },
 	{ "QUEUE ALGORITHM MODIFIER", S6(16), 16, { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x00 }, BAD_PARAMETER, 7, 7 },
 	{ "QERR", S6(16), 16, { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x12 }, BAD_PARAMETER, 7, 2 },
@@ -261,6 +261,7 @@ static const struct list_row list_rows[] = {
 	{ "UA_INTLCK_CTRL", S6(16), 16, { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x10, 0x10 }, BAD_PARAMETER, 8, 5 },
 	{ "TAS", S6(16), 16, { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x10, 0, 0x40 }, BAD_PARAMETER, 9, 6 },
 	{ "BUSY TIMEOUT PERIOD", S6(16), 16, { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x10, [13] = 1 }, BAD_PARAMETER, 12, 7 },
+	{ "EXTENDED SELF-TEST COMPLETION TIME", S6(16), 16, { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x10, [15] = 2 }, BAD_PARAMETER, 14, 7 },
 	{ "RCD", S6(24), 24, { 0, 0, 0, 0, 0x08, 18, 0x05 }, BAD_PARAMETER, 6, 0 },
 	{ "DRA", S6(24), 24, { 0, 0, 0, 0, 0x08, 18, 0x04, [16] = 0x20 }, BAD_PARAMETER, 16, 5 },
 	{ "WRITE RETENTION PRIORITY", S6(24), 24, { 0, 0, 0, 0, 0x08, 18, 0x04, 1 }, BAD_PARAMETER, 7, 3 },
@@ -303,7 +304,7 @@ START_TEST(any_cut_is_a_length_error_and_changes_nothing)
 {
 	/* Everything that can be changed, is; wherever the list is cut but between pages. */
 	static const uint8_t list[] = { 0,    0, 0, 8, 0, 0, 0, 0, 0, 0,    2,	0, 0x0a, 10, 0x06,
-					0x10, 8, 0, 0, 0, 0, 0, 0, 0, 0x08, 18, 0, 0,	 0,  0,
+					0x10, 8, 0, 0, 0, 0, 0, 0, 1, 0x08, 18, 0, 0,	 0,  0,
 					0,    0, 0, 0, 0, 0, 0, 0, 0, 0,    0,	0, 0,	 0 };
 
 	for (uint8_t length = 1; length < sizeof(list); length++) {

@@ -87,7 +87,7 @@ END_TEST
 
 START_TEST(extended_inquiry)
 {
-	uint8_t page[64] = { 0, 0x86, 0, 60, 0, 0x07, 0x01, [13] = SHEAF_SENSE_BUILD_MAX };
+	uint8_t page[64] = { 0, 0x86, 0, 60, 0, 0x07, 0x01, [11] = 1, [13] = SHEAF_SENSE_BUILD_MAX };
 
 	inquiry(1, 0x86);
 	ck_assert_uint_eq(f.response.bytes_transferred, sizeof(page));

@@ -34,7 +34,7 @@ static void setup_over(int kept_length)
 {
 	fixture_open(&a, 1 << 20, 512, false);
 	a.initiator = 1;
-	a.fake->kept_length = kept_length;
+	a.fake->notes[SHEAF_NOTE_RESERVATIONS].length = kept_length;
 	if (kept_length >= 0) {
 		/* As a server that finds it. */
 		sheaf_lu_free(a.lu);
@@ -201,7 +201,8 @@ START_TEST(every_row_does_as_it_says_under_exclusive_access)
 	for (unsigned i = 0; sheaf_cdb_row(i); i++) {
 		const struct sheaf_cdb_command *command = sheaf_cdb_row(i);
 		bool allowed = command->reserved == SHEAF_CDB_RESERVED_ALLOWED ||
-			       command->reserved == SHEAF_CDB_RESERVED_READINESS;
+			       command->reserved == SHEAF_CDB_RESERVED_READINESS ||
+			       command->reserved == SHEAF_CDB_RESERVED_PREVENTS; /* PREVENT is 0 here, START too */
 		uint8_t cdb[16] = { command->opcode, command->service_action };
 
 		if (command->opcode == 0x5f || command->opcode == 0x16 || command->opcode == 0x17 ||
@@ -209,6 +210,47 @@ START_TEST(every_row_does_as_it_says_under_exclusive_access)
 			continue; /* they look themselves */
 		fixture_run(&c, cdb, command->length, NONE, NULL, 0);
 		ck_assert_msg((c.response.completion_status == CONFLICT) == !allowed, "%s", command->name);
+	}
+}
+END_TEST
+
+/*
+ * Commands of which the tables (SPC-4 table 66; SBC-4, commands allowed in the presence of reservations) let through what one bit of the
+ * CDB says, and some that have no medium to read but go with those that read it. Write exclusive, exclusive access, RESERVE.
+ */
+static const struct {
+	const char *name;
+	uint8_t cdb[10];
+	bool conflicts[3];
+} in_part[] = {
+	{ "START 1", { 0x1b, 0, 0, 0, 1 }, { false, false, false } },
+	{ "START 1, IMMED", { 0x1b, 1, 0, 0, 1 }, { false, false, false } },
+	{ "START 0", { 0x1b, 0, 0, 0, 0 }, { true, true, true } },
+	{ "START 0, NO_FLUSH", { 0x1b, 0, 0, 0, 4 }, { true, true, true } },
+	{ "PREVENT 0", { 0x1e, 0, 0, 0, 0 }, { false, false, false } },
+	{ "PREVENT 1", { 0x1e, 0, 0, 0, 1 }, { true, true, true } },
+	{ "READ BUFFER", { 0x3c, 0x02 }, { false, true, true } },
+	{ "RECEIVE DIAGNOSTIC RESULTS", { 0x1c }, { false, true, true } },
+	{ "WRITE BUFFER", { 0x3b, 0x02 }, { true, true, true } },
+	{ "SEND DIAGNOSTIC", { 0x1d }, { true, true, true } },
+	{ "LOG SENSE", { 0x4d, 0, 0x40 }, { false, false, false } },
+};
+
+START_TEST(what_is_let_through_in_part_is_told_by_its_bit)
+{
+	uint8_t size = in_part[_i].cdb[0] < 0x20 ? 6 : 10;
+
+	for (int kind_of = 0; kind_of < 3; kind_of++) {
+		if (kind_of < 2) {
+			ck_assert_uint_eq(reg(&a, 0, KEY_A), 0);
+			ck_assert_uint_eq(reserve(&a, kind_of ? 3 : 1, KEY_A), 0);
+		} else {
+			ck_assert_uint_eq(simple(&a, 0x16, 6), 0);
+		}
+		fixture_run(&b, in_part[_i].cdb, size, NONE, NULL, 0);
+		ck_assert_msg(outcome(&b) == (in_part[_i].conflicts[kind_of] ? CONFLICT : 0), "%s, %d: %x",
+			      in_part[_i].name, kind_of, outcome(&b));
+		ck_assert_uint_eq(kind_of < 2 ? out(&a, 0x03, 0, KEY_A, 0, 0) : simple(&a, 0x17, 6), 0);
 	}
 }
 END_TEST
@@ -706,13 +748,13 @@ START_TEST(aptpl_survives_a_power_loss)
 	ck_assert_uint_eq(in(&a, 2, 8)[3] & 1, 1);
 	ck_assert_uint_eq(out(&b, 0x00, 0, 0, KEY_B, 1), 0);
 	ck_assert_uint_eq(reserve(&a, 5, KEY_A), 0); /* is kept too */
-	length = a.fake->kept_length;
+	length = a.fake->notes[SHEAF_NOTE_RESERVATIONS].length;
 	ck_assert_int_gt(length, 0);
-	memcpy(kept, a.fake->kept, sizeof(kept));
+	memcpy(kept, a.fake->notes[SHEAF_NOTE_RESERVATIONS].bytes, sizeof(kept));
 	teardown();
 	setup_over(0);
-	memcpy(a.fake->kept, kept, sizeof(kept));
-	a.fake->kept_length = length;
+	memcpy(a.fake->notes[SHEAF_NOTE_RESERVATIONS].bytes, kept, sizeof(kept));
+	a.fake->notes[SHEAF_NOTE_RESERVATIONS].length = length;
 	struct sheaf_lu_options options = { .block_size = 512, .maximum_transfer_bytes = 4096, .serial = "1" };
 	sheaf_lu_free(a.lu);
 	ck_assert_int_eq(sheaf_lu_create(&a.fake->store, &options, &a.lu), 0);
@@ -727,7 +769,7 @@ START_TEST(aptpl_survives_a_power_loss)
 	ck_assert_uint_eq(ready(&a), 0x062901);
 	/* Without APTPL from here on, so nothing is kept. */
 	ck_assert_uint_eq(reg(&a, KEY_A, KEY_C), 0);
-	ck_assert_int_eq(a.fake->kept_length, 0);
+	ck_assert_int_eq(a.fake->notes[SHEAF_NOTE_RESERVATIONS].length, 0);
 	ck_assert_uint_eq(in(&a, 2, 8)[3] & 1, 0);
 }
 END_TEST
@@ -748,11 +790,11 @@ START_TEST(nothing_changes_before_it_is_kept)
 	fixture_go(&c);
 	ck_assert_uint_eq(c.ended, 1);
 	ck_assert_uint_eq(sheaf_get_be32(c.data + 4), 0);
-	fake_complete_keep(a.fake);
+	fake_keep_all(a.fake);
 	ck_assert_uint_eq(a.ended, 1);
 	ck_assert_uint_eq(b.ended, 0);
-	ck_assert_ptr_nonnull(a.fake->keeping);
-	fake_complete_keep(a.fake);
+	ck_assert_ptr_nonnull(a.fake->notes[SHEAF_NOTE_RESERVATIONS].keeping);
+	fake_keep_all(a.fake);
 	ck_assert_uint_eq(b.ended, 1);
 	ck_assert_uint_eq(keys(&c), 2);
 }
@@ -871,7 +913,7 @@ START_TEST(unsound_record_registers_nobody_and_can_be_replaced)
 	ck_assert_uint_eq(keys(&a), 0);
 	ck_assert_uint_eq(kind(&a, WRITES), 0);
 	ck_assert_uint_eq(out(&a, 0x06, 0, 0, KEY_A, 1), 0);
-	ck_assert_int_eq(a.fake->kept_length, 8 + 12 + 8);
+	ck_assert_int_eq(a.fake->notes[SHEAF_NOTE_RESERVATIONS].length, 8 + 12 + 8);
 }
 END_TEST
 
@@ -883,6 +925,8 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, each_type_lets_through_what_the_table_says, 0, 6);
 	tcase_add_test(tc, every_row_does_as_it_says_under_exclusive_access);
+	tcase_add_loop_test(tc, what_is_let_through_in_part_is_told_by_its_bit, 0,
+			    (int)(sizeof(in_part) / sizeof(in_part[0])));
 	tcase_add_test(tc, unregistered_may_only_register);
 	tcase_add_test(tc, register_follows_its_table);
 	tcase_add_test(tc, reserve_again_is_good_only_if_it_is_the_same);

@@ -31,6 +31,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define MIB	    (UINT64_C(1) << 20)
@@ -916,6 +917,59 @@ START_TEST(part_of_an_image)
 }
 END_TEST
 
+static int keep(enum sheaf_store_note note, const char *text)
+{
+	struct test_io t = { .io = { .data = (char *)(uintptr_t)text, .length = strlen(text), .done = note_done },
+			     .result = NOT_DONE };
+
+	submitting = true;
+	sheaf_store_keep(store, note, loop, &t.io);
+	submitting = false;
+	return wait_for(&t);
+}
+
+static bool is_kept(enum sheaf_store_note note, const char *text)
+{
+	char got[64];
+	int n = sheaf_store_kept(store, note, got, sizeof(got));
+
+	return n == (int)strlen(text) && memcmp(got, text, strlen(text)) == 0;
+}
+
+/* The names are those that images out there have. */
+START_TEST(notes_are_attributes_of_the_image)
+{
+	char got[16];
+
+	if (!start(_i))
+		return;
+	if (setxattr(image, "user.test", "x", 1, 0) < 0) {
+		skipped("this filesystem has no extended attributes of users");
+		return;
+	}
+	ck_assert_int_eq(sheaf_store_kept(store, SHEAF_NOTE_RESERVATIONS, got, sizeof(got)), 0);
+	ck_assert_int_eq(keep(SHEAF_NOTE_RESERVATIONS, "one two three"), 0);
+	ck_assert_int_eq(keep(SHEAF_NOTE_UNFINISHED, "sanitize"), 0);
+	ck_assert(is_kept(SHEAF_NOTE_RESERVATIONS, "one two three"));
+	ck_assert_int_eq(sheaf_store_kept(store, SHEAF_NOTE_RESERVATIONS, got, 12), -E2BIG);
+	ck_assert_int_eq(getxattr(image, "user.sheaf.reservations", got, sizeof(got)), 13);
+	ck_assert_int_eq(getxattr(image, "user.sheaf.unfinished", got, sizeof(got)), 8);
+	ck_assert_mem_eq(got, "sanitize", 8);
+	ck_assert_int_eq(keep(SHEAF_NOTE_RESERVATIONS, ""), 0);
+	ck_assert_int_eq(keep(SHEAF_NOTE_RESERVATIONS, ""), 0); /* there is none any more */
+	ck_assert_int_eq(getxattr(image, "user.sheaf.reservations", got, sizeof(got)), -1);
+	store = sheaf_store_free(store);
+	/* Each part of an image has its own; a read-only one is read. */
+	open_store((struct sheaf_file_store_options){ .offset_bytes = 4096 });
+	ck_assert_int_eq(sheaf_store_kept(store, SHEAF_NOTE_UNFINISHED, got, sizeof(got)), 0);
+	ck_assert_int_eq(keep(SHEAF_NOTE_UNFINISHED, "format"), 0);
+	ck_assert_int_eq(getxattr(image, "user.sheaf.unfinished.4096", got, sizeof(got)), 6);
+	store = sheaf_store_free(store);
+	open_store((struct sheaf_file_store_options){ .read_only = true });
+	ck_assert(is_kept(SHEAF_NOTE_UNFINISHED, "sanitize"));
+}
+END_TEST
+
 START_TEST(image_cut_behind_our_back_is_an_error)
 {
 	uint8_t *data;
@@ -1408,6 +1462,7 @@ static Suite *store_suite(void)
 		fua_and_flush_work,
 		read_only_store_takes_no_writes,
 		part_of_an_image,
+		notes_are_attributes_of_the_image,
 		image_cut_behind_our_back_is_an_error,
 		discard_makes_a_hole,
 		discard_of_odd_ranges_reads_as_zeros,

@@ -252,6 +252,7 @@ START_TEST(format_with_immed_answers_at_once_and_goes_on)
 	ck_assert_uint_eq(f.ended, 1);
 	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
 	ck_assert_uint_eq(f.response.bytes_transferred, 4);
+	fake_keep_all(f.fake);
 	ck_assert_uint_eq(f.fake->queued, 1);
 	ck_assert_uint_eq(test_unit_ready(&other, &sense), FORMATTING);
 	ck_assert(sense.progress_valid && sense.progress == 0);
@@ -584,8 +585,87 @@ START_TEST(what_runs_when_the_lu_goes_is_dropped)
 
 	fixture_start(&f, immed, 10, NONE, 0);
 	fixture_go(&f);
+	ck_assert(fake_keep_all(f.fake));
 	ck_assert_uint_eq(f.fake->queued, 1);
 	/* close_two() frees the LU; leak and address checks watch. */
+}
+END_TEST
+
+/* What the store has kept, to the next LU over it. */
+static void come_again(void)
+{
+	const struct sheaf_lu_options options = { .block_size = BLOCK, .maximum_transfer_bytes = 256 << 10, .serial = "0" };
+
+	sheaf_lu_free(f.lu);
+	ck_assert_int_eq(sheaf_lu_create(&f.fake->store, &options, &f.lu), 0);
+	other.lu = f.lu;
+	for (uint32_t i = 0; i < 2; i++)
+		sheaf_lu_take_attention(f.lu, i);
+}
+
+static const struct {
+	const char *word;
+	unsigned sense; /* of TEST UNIT READY */
+	bool can_be_left;
+} marks[] = {
+	{ "", 0, true },
+	{ "format", FORMAT_CORRUPT, false },
+	{ "sanitize", SANITIZE_FAILED, false },
+	{ "sanitize-unrestricted", SANITIZE_FAILED, true },
+	{ "defragment", SANITIZE_FAILED, false }, /* of a later version */
+	{ "sanitize-with-a-word-that-is-longer-than-any", SANITIZE_FAILED, false },
+};
+
+START_TEST(the_mark_of_what_was_cut_off_is_understood)
+{
+	struct fake_note *note = &f.fake->notes[SHEAF_NOTE_UNFINISHED];
+
+	note->length = (int)strlen(marks[_i].word);
+	memcpy(note->bytes, marks[_i].word, strlen(marks[_i].word));
+	come_again();
+	ck_assert_uint_eq(test_unit_ready(&f, NULL), marks[_i].sense);
+	if (marks[_i].sense != SANITIZE_FAILED)
+		return;
+	ck_assert_uint_eq(run(&f, leave, 10, NONE, NULL, 0), marks[_i].can_be_left ? 0 : ILLEGAL_FIELD);
+	ck_assert_int_eq(note->length, marks[_i].can_be_left ? 0 : (int)strlen(marks[_i].word));
+	come_again();
+	ck_assert_uint_eq(test_unit_ready(&f, NULL), marks[_i].can_be_left ? 0 : SANITIZE_FAILED);
+}
+END_TEST
+
+START_TEST(the_mark_is_there_from_before_the_first_access_till_after_the_last)
+{
+	static const uint8_t cdbs[3][10] = { { 0x04 }, { 0x48, 0x82 }, { 0x48, 0xa2 } };
+	struct fake_note *note = &f.fake->notes[SHEAF_NOTE_UNFINISHED];
+
+	for (unsigned i = 0; i < 3; i++) {
+		const char *word = marks[i + 1].word;
+
+		note->length = 0;
+		fixture_start(&f, cdbs[i], i ? 10 : 6, NONE, 0);
+		fixture_go(&f);
+		ck_assert_uint_eq(f.fake->queued, 0);
+		ck_assert(fake_keep_all(f.fake));
+		while (f.fake->queued) {
+			ck_assert_int_eq(note->length, (int)strlen(word));
+			ck_assert_mem_eq(note->bytes, word, strlen(word));
+			fake_complete(f.fake, 0);
+		}
+		ck_assert_uint_ne(test_unit_ready(&other, NULL), 0);
+		ck_assert(fake_keep_all(f.fake));
+		ck_assert_int_eq(note->length, 0);
+		ck_assert_uint_eq(test_unit_ready(&other, NULL), 0);
+		ck_assert_uint_eq(f.ended, 1);
+	}
+}
+END_TEST
+
+START_TEST(a_mark_that_cannot_be_kept_stops_nothing)
+{
+	f.fake->keep_result = -ENOSPC;
+	ck_assert_uint_eq(run(&f, format, 6, NONE, NULL, 0), 0);
+	ck_assert(all_are(0));
+	ck_assert_uint_eq(test_unit_ready(&other, NULL), 0);
 }
 END_TEST
 
@@ -630,6 +710,9 @@ int main(void)
 	tcase_add_test(tc, a_restricted_sanitize_that_failed_is_left_by_one_that_succeeds);
 	tcase_add_test(tc, an_unrestricted_sanitize_that_failed_can_be_left);
 	tcase_add_test(tc, what_runs_when_the_lu_goes_is_dropped);
+	tcase_add_loop_test(tc, the_mark_of_what_was_cut_off_is_understood, 0, (int)(sizeof(marks) / sizeof(marks[0])));
+	tcase_add_test(tc, the_mark_is_there_from_before_the_first_access_till_after_the_last);
+	tcase_add_test(tc, a_mark_that_cannot_be_kept_stops_nothing);
 	tcase_add_test(tc, a_read_only_unit_is_not_formatted_or_sanitized);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
