@@ -5,7 +5,6 @@
 #ifndef SHEAF_FUSE_H
 #define SHEAF_FUSE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -88,10 +87,6 @@ struct sheaf_fuse_queue {
 	unsigned node_calls, node_working;
 	bool node_tick_armed;
 	struct sheaf_op node_tick;
-	/* Requests that another thread lets go on: their wait at a gate is over, or a caller's memory was read or written. */
-	pthread_mutex_t granted_lock;
-	struct sheaf_request *granted;
-	_Atomic bool any_granted;
 };
 
 /** One a loop, after the disks are known; becomes the queue's client. fq->fd is set by the caller. 0 or -ENOMEM. */

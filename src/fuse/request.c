@@ -98,14 +98,16 @@ void sheaf_request_ended(struct sheaf_request *request, const struct sheaf_resul
 
 void sheaf_request_resume(struct sheaf_request *request)
 {
-	struct sheaf_fuse_queue *fq = request->fq;
+	sheaf_loop_post(request->fq->loop, &request->resume_op);
+}
 
-	pthread_mutex_lock(&fq->granted_lock);
-	request->next_granted = fq->granted;
-	fq->granted = request;
-	atomic_store(&fq->any_granted, true);
-	pthread_mutex_unlock(&fq->granted_lock);
-	sheaf_loop_wake(fq->loop);
+static void resumed(struct sheaf_op *op, int result)
+{
+	struct sheaf_request *request =
+		(struct sheaf_request *)((char *)op - offsetof(struct sheaf_request, resume_op));
+
+	(void)result;
+	request->after_gate(request);
 }
 
 /* From whichever thread made way: the request goes on on its own loop. */
@@ -120,6 +122,7 @@ void sheaf_request_init(struct sheaf_request *request, struct sheaf_request_gate
 {
 	struct sheaf_disks *disks = &request->fq->fuse->disks;
 
+	request->resume_op.done = resumed;
 	request->gates = gates;
 	for (unsigned i = 0; i < disks->count; i++) {
 		gates[i].request = request;

@@ -59,6 +59,7 @@ struct sheaf_request {
 	struct sheaf_disk_file *file;
 	void (*next)(struct sheaf_request *request, const struct sheaf_result *result);
 	void (*after_gate)(struct sheaf_request *request);
+	struct sheaf_op resume_op; /* posted by another thread: after_gate() */
 	uint64_t offset, end; /* of the file, bytes: what is asked for */
 	uint64_t from, to;    /* the same in whole blocks: outwards */
 	uint64_t cursor;      /* bytes: what is done */
@@ -71,7 +72,6 @@ struct sheaf_request {
 	bool passed_on; /* the command is somebody's, who is told how it ended, see sheaf_task_pass_on() */
 	struct sheaf_caller *caller; /* the thread that does what a loop may not, see node.c; NULL: none */
 	struct sheaf_request_gate *gates; /* one a file */
-	struct sheaf_request *next_granted;
 	uint8_t *edges; /* two blocks: parts of a payload while its blocks are read */
 };
 

@@ -253,24 +253,7 @@ static struct sheaf_fuse_queue *hook_fq(struct sheaf_loop_hook *hook)
 
 static bool take_from_others(struct sheaf_loop_hook *hook)
 {
-	struct sheaf_fuse_queue *fq = hook_fq(hook);
-	struct sheaf_request *request;
-	bool any = sheaf_handover_poll(fq);
-
-	if (!atomic_load_explicit(&fq->any_granted, memory_order_acquire))
-		return any;
-	pthread_mutex_lock(&fq->granted_lock);
-	request = fq->granted;
-	fq->granted = NULL;
-	atomic_store(&fq->any_granted, false);
-	pthread_mutex_unlock(&fq->granted_lock);
-	while (request) {
-		struct sheaf_request *next = request->next_granted;
-
-		request->after_gate(request);
-		request = next;
-	}
-	return true;
+	return sheaf_handover_poll(hook_fq(hook));
 }
 
 static void arm_patience(struct sheaf_fuse_queue *fq)
@@ -381,7 +364,6 @@ int sheaf_fuse_queue_create(struct sheaf_fuse *fuse, struct sheaf_queue *queue,
 	sheaf_handover_init(&fq->handover);
 	if (!fuse->requests)
 		fuse->requests = calloc(queue->host->slots, sizeof(*fuse->requests));
-	pthread_mutex_init(&fq->granted_lock, NULL);
 	fq->requests = calloc(queue->slot_count, sizeof(*fq->requests));
 	fq->gates = calloc((size_t)queue->slot_count * fuse->disks.count, sizeof(*fq->gates));
 	/* Mapped, not allocated: most of it is never touched. */
@@ -431,7 +413,6 @@ struct sheaf_fuse_queue *sheaf_fuse_queue_free(struct sheaf_fuse_queue *fq)
 		munmap(fq->cold, COLD_BYTES);
 	if (fq->fd >= 0 && fq->fd != fq->fuse->device_fd)
 		close(fq->fd);
-	pthread_mutex_destroy(&fq->granted_lock);
 	sheaf_handover_deinit(&fq->handover);
 	free(fq->requests);
 	free(fq->gates);

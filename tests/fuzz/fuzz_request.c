@@ -101,7 +101,6 @@ static void open_all(void)
 	f.fq.fuse = &f.fuse;
 	f.fq.queue = f.fuse.host->queues[0];
 	f.fq.client.ended = ended;
-	pthread_mutex_init(&f.fq.granted_lock, NULL);
 	sheaf_queue_attach(f.fq.queue, f.fq.loop, &f.fq.client, &port);
 	f.fake.port = sheaf_queue_completion_port(f.fq.queue);
 	f.fake.bundled = f.fuse.host->bundled;
