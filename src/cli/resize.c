@@ -164,7 +164,10 @@ static int set_parts(struct job *j, uint64_t bytes, unsigned parts)
 	else if (r == 0 && parts & SHEAF_RESIZE_LU)
 		r = sheaf_lu_resize(j->engine->images->lus[i], bytes / j->file->unit.block_size);
 	if (r == -EBUSY)
-		return refuse(j, r, "%s: is being formatted, sanitized or tested (a self-test in the background); try again after that", name_of(j));
+		return refuse(j, r,
+			      "%s: is being formatted, sanitized or tested (a self-test in the background); try again "
+			      "after that",
+			      name_of(j));
 	if (r == -EOPNOTSUPP)
 		return refuse(j, r, "%s: its driver does not know how to change a size", name_of(j));
 	if (r < 0)

@@ -96,8 +96,8 @@ void sheaf_lu_execute_absent(uint32_t lun_count, struct sheaf_lu_task *lt);
 /** A task that waited in its set goes on. Thread: lt->loop's. */
 void sheaf_lu_continue(struct sheaf_lu_task *lt);
 /**
- * LOGICAL UNIT RESET, SAM-5 section 6.3.3: unit attention 29h/03h for every initiator; RESERVE, ACA conditions and background self-tests end, persistent
- * reservations do not. Thread: any.
+ * LOGICAL UNIT RESET, SAM-5 section 6.3.3: unit attention 29h/03h for every initiator; RESERVE, ACA conditions and background
+ * self-tests end, persistent reservations do not. Thread: any.
  */
 void sheaf_lu_reset(struct sheaf_lu *lu);
 /** @initiator's I_T nexus is lost, SAM-5 section 6.3.4: unit attention 29h/07h for it; its RESERVE and ACA condition end. Thread: any. */
@@ -113,7 +113,8 @@ uint64_t sheaf_lu_blocks(const struct sheaf_lu *lu);
  * Each I_T nexus is told by a unit attention, CAPACITY DATA HAS CHANGED, unless nothing changes. Commands that come later are checked
  * against the new size; those that have begun may still use the old one, so at growth the store grows before this, and at shrinking
  * it shrinks when they have ended.
- * Thread: any, one at a time. Return: 0, -EINVAL: no blocks, or more than the store has; -EBUSY: it is to shrink while it is formatted, sanitized or tested in the background.
+ * Thread: any, one at a time. Return: 0, -EINVAL: no blocks, or more than the store has; -EBUSY: it is to
+ * shrink while it is formatted, sanitized or tested in the background.
  */
 int sheaf_lu_resize(struct sheaf_lu *lu, uint64_t blocks);
 uint32_t sheaf_lu_block_size(const struct sheaf_lu *lu);

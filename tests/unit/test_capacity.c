@@ -206,6 +206,121 @@ START_TEST(unit_that_is_sanitized_grows_and_does_not_shrink)
 }
 END_TEST
 
+/*
+ * VERIFY and WRITE SAME of several pieces: the LU shrinks between two of them. They
+ * end as they began; when they have ended nothing is in flight, so that the store may shrink, and the same again is out of range.
+ */
+static const struct {
+	const char *name;
+	uint8_t cdb[16];
+	uint32_t data;
+	uint8_t fill;
+	bool refuses_to_clear;
+	unsigned accesses;
+} in_pieces[] = {
+	{ "VERIFY", { 0x8f, [12] = 0x08, 0x00 }, 0, 0, false, 4 },
+	{ "VERIFY, BYTCHK 3", { 0x8f, 0x06, [12] = 0x08, 0x00 }, BLOCK, 0x5a, false, 4 },
+	{ "WRITE SAME", { 0x93, [12] = 0x08, 0x00 }, BLOCK, 0x5a, false, 4 },
+	{ "WRITE SAME, UNMAP of what cannot be", { 0x93, 0x08, [12] = 0x08, 0x00 }, BLOCK, 0, true, 6 },
+};
+
+START_TEST(command_in_pieces_ends_as_it_began)
+{
+	enum sheaf_transfer_direction direction = in_pieces[_i].data ? SHEAF_TRANSFER_TO_TARGET : SHEAF_TRANSFER_NONE;
+	struct sheaf_sense sense = { 0 };
+	struct scsi_fixture g;
+	unsigned accesses = 0;
+
+	fixture_open(&g, 2048 * BLOCK, BLOCK, false); /* pieces of 512 blocks */
+	if (in_pieces[_i].refuses_to_clear) {
+		g.fake->fail[SHEAF_STORE_DISCARD] = -EOPNOTSUPP;
+		g.fake->fail[SHEAF_STORE_ZERO] = -EOPNOTSUPP;
+	}
+	fixture_start(&g, in_pieces[_i].cdb, 16, direction, in_pieces[_i].data);
+	if (g.data)
+		memset(g.data, in_pieces[_i].fill, in_pieces[_i].data);
+	memset(g.fake->bytes, in_pieces[_i].fill, 2048 * BLOCK);
+	fixture_go(&g);
+	for (; g.fake->queued; accesses++) {
+		ck_assert_uint_eq(g.ended, 0);
+		if (accesses == 1)
+			ck_assert_int_eq(sheaf_lu_resize(g.lu, 16), 0);
+		fake_complete(g.fake, 0);
+	}
+	ck_assert_msg(accesses == in_pieces[_i].accesses, "%s: %u accesses", in_pieces[_i].name, accesses);
+	ck_assert_uint_eq(g.ended, 1);
+	ck_assert_uint_eq(fixture_sense(&g, NULL), 0);
+	ck_assert_uint_eq(g.response.bytes_transferred, in_pieces[_i].data);
+	g.fake->store.size_bytes = 16 * BLOCK;
+	sheaf_lu_take_attention(g.lu, 0);
+	fixture_run(&g, in_pieces[_i].cdb, 16, direction, NULL, in_pieces[_i].data);
+	ck_assert_uint_eq(fixture_sense(&g, &sense), OUT_OF_RANGE);
+	ck_assert_uint_eq(sense.information, 16);
+	fixture_close(&g);
+}
+END_TEST
+
+/* One that waits in the gate has not begun: its range is looked at again. */
+START_TEST(command_that_waited_is_out_of_range)
+{
+	static const uint8_t atomic[16] = { 0x9c, [13] = 64 }, verify[16] = { 0x8f, [13] = 64 };
+	struct sheaf_sense sense = { 0 };
+	struct scsi_fixture other;
+
+	fixture_share(&other, &f);
+	other.initiator = 1;
+	fixture_start(&f, atomic, 16, SHEAF_TRANSFER_TO_TARGET, 64 * BLOCK);
+	fixture_go(&f);
+	fixture_start(&other, verify, 16, SHEAF_TRANSFER_NONE, 0);
+	fixture_go(&other);
+	ck_assert_uint_eq(f.fake->queued, 1);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, 16), 0);
+	fake_drain(f.fake);
+	ck_assert_uint_eq(f.ended, 1);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(other.ended, 1);
+	ck_assert_uint_eq(fixture_sense(&other, &sense), OUT_OF_RANGE);
+	ck_assert_uint_eq(sense.information, 16);
+	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_READ], 0);
+	free(other.data);
+}
+END_TEST
+
+/* FORMAT UNIT and SANITIZE, with IMMED and without, all along their way. */
+static const struct {
+	uint8_t cdb[10], size;
+} upkeep[] = {
+	{ { 0x04 }, 6 },
+	{ { 0x48, 0x02 }, 10 },
+	{ { 0x48, 0x82 }, 10 },
+};
+
+START_TEST(unit_that_is_gone_over_does_not_shrink_until_that_is_done)
+{
+	unsigned accesses = 0;
+
+	fixture_start(&f, upkeep[_i].cdb, upkeep[_i].size, SHEAF_TRANSFER_NONE, 0);
+	fixture_go(&f);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, 8), -EBUSY);
+	while (fake_keep_all(f.fake) || f.fake->queued) {
+		if (!f.fake->queued)
+			continue;
+		ck_assert_int_eq(sheaf_lu_resize(f.lu, 8), -EBUSY);
+		ck_assert_uint_eq(sheaf_lu_blocks(f.lu), BLOCKS);
+		fake_complete(f.fake, 0);
+		accesses++;
+	}
+	ck_assert_uint_eq(accesses, 2); /* and a flush */
+	ck_assert_uint_eq(f.ended, 1);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, 8), 0);
+	f.fake->store.size_bytes = 8 * BLOCK;
+	ck_assert_uint_eq(test_unit_ready(), ATTENTION);
+	fixture_run(&f, upkeep[_i].cdb, upkeep[_i].size, SHEAF_TRANSFER_NONE, NULL, 0);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+}
+END_TEST
+
 /* SEND DIAGNOSTIC, foreground extended: a piece after another, to the end that it began with. */
 START_TEST(self_test_goes_on_past_the_new_end)
 {
@@ -237,6 +352,10 @@ int main(void)
 	tcase_add_test(tc, command_of_several_accesses_goes_on_past_the_new_end);
 	tcase_add_loop_test(tc, lba_status_in_flight_keeps_to_the_size_that_it_began_with, 0, 2);
 	tcase_add_test(tc, unit_that_is_sanitized_grows_and_does_not_shrink);
+	tcase_add_loop_test(tc, command_in_pieces_ends_as_it_began, 0, (int)(sizeof(in_pieces) / sizeof(in_pieces[0])));
+	tcase_add_test(tc, command_that_waited_is_out_of_range);
+	tcase_add_loop_test(tc, unit_that_is_gone_over_does_not_shrink_until_that_is_done, 0,
+			    (int)(sizeof(upkeep) / sizeof(upkeep[0])));
 	tcase_add_test(tc, self_test_goes_on_past_the_new_end);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);

@@ -421,6 +421,65 @@ START_TEST(results_are_held_for_who_asked_and_told_once)
 }
 END_TEST
 
+/*
+ * The LU that is the source (0) or the destination (1) shrinks in the middle of a segment, as sheaf resize does it: the LU first, and
+ * the store when no command is in flight any more. What has begun was checked and ends as it began, with no access that the store has
+ * not; the next segment is checked by the new size.
+ */
+START_TEST(a_unit_that_shrinks_ends_a_copy_at_its_next_segment)
+{
+	bool writes = _i;
+
+	new_list();
+	for (unsigned i = 0; i < 2; i++) {
+		if (writes)
+			add_segment(0, 1, 1024, 512, 128);
+		else
+			add_segment(1, 0, 128, 128, 512);
+	}
+	for (unsigned i = 0; i < 256 * 4096; i++)
+		big.fake->bytes[i] = (uint8_t)(i / 512 * 5 + i % 512);
+	start_copy(&f, list_bytes());
+	/* One piece is read and written, the next one is being read. */
+	for (unsigned i = 0; i < 2; i++)
+		fake_complete((i ^ writes) ? f.fake : big.fake, 0);
+	ck_assert_uint_eq(f.fake->queued + big.fake->queued, 1);
+	ck_assert_int_eq(sheaf_lu_resize(big.lu, 64), 0);
+	drain();
+	ck_assert_uint_eq(f.ended, 1);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), UNREACHABLE);
+	is_segment(1);
+	ck_assert_uint_eq(f.response.bytes_transferred, 0);
+	ck_assert_mem_eq(f.fake->bytes + 512 * 512, big.fake->bytes + 128 * 4096, 512 << 10);
+	/* Nothing is left that would reach beyond: the store may shrink, and asserts it. */
+	ck_assert_uint_eq(f.fake->queued + big.fake->queued, 0);
+	big.fake->store.size_bytes = 64 * 4096;
+	ck_assert_uint_eq(copy(), UNREACHABLE);
+	new_list();
+	add_segment(0, 1, 512, 0, 0);
+	sheaf_lu_take_attention(big.lu, 0);
+	ck_assert_uint_eq(copy(), 0);
+}
+END_TEST
+
+/* The command's own LU, as source and destination, backwards as they overlap. */
+START_TEST(a_copy_within_a_unit_that_shrinks_ends_as_it_began)
+{
+	new_list();
+	add_segment(0, 0, 1024, 512, 1024);
+	add_segment(0, 0, 16, 0, 32);
+	add_segment(0, 0, 1, 0, 64);
+	start_copy(&f, list_bytes());
+	fake_complete(f.fake, 0);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, 64), 0);
+	drain();
+	ck_assert_uint_eq(fixture_sense(&f, NULL), UNREACHABLE);
+	is_segment(2); /* what is within the new size is done */
+	ck_assert_uint_eq(f.fake->bytes[2047 * 512], (uint8_t)(1535 * 3));
+	ck_assert_mem_eq(f.fake->bytes + 32 * 512, f.fake->bytes, 16 * 512);
+}
+END_TEST
+
 START_TEST(a_copy_that_runs_can_be_asked_for)
 {
 	new_list();
@@ -585,6 +644,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, segments_that_fail_abort_the_copy_and_say_which);
 	tcase_add_test(tc, lus_that_may_not_be_written_or_are_not_ready_are_not);
 	tcase_add_test(tc, results_are_held_for_who_asked_and_told_once);
+	tcase_add_loop_test(tc, a_unit_that_shrinks_ends_a_copy_at_its_next_segment, 0, 2);
+	tcase_add_test(tc, a_copy_within_a_unit_that_shrinks_ends_as_it_began);
 	tcase_add_test(tc, a_copy_that_runs_can_be_asked_for);
 	tcase_add_test(tc, places_of_results_are_taken_again_those_of_running_copies_are_not);
 	tcase_add_test(tc, aborted_copies_end_and_free_their_place);
