@@ -144,6 +144,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	},
 	{
 		.name = "READ BUFFER", .opcode = SHEAF_SCSI_READ_BUFFER, .length = 10,
+		.reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_BUFFER_LENGTH, 3 },
 		.usage = { SHEAF_SCSI_READ_BUFFER, SHEAF_BUFFER_MODE_MASK, 0xff, BE16, 0xff, BE16, 0xff },
@@ -159,7 +160,7 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 	},
 	{
 		.name = "RECEIVE DIAGNOSTIC RESULTS", .opcode = SHEAF_SCSI_RECEIVE_DIAGNOSTIC_RESULTS,
-		.length = 6,
+		.length = 6, .reserved = SHEAF_CDB_RESERVED_READS,
 		.count_is = SHEAF_CDB_COUNT_ALLOCATION, .direction = FROM,
 		.count = { SHEAF_CDB_DIAGNOSTIC_LENGTH, 2 },
 		.usage = { SHEAF_SCSI_RECEIVE_DIAGNOSTIC_RESULTS, SHEAF_CDB_DIAGNOSTIC_PCV, 0xff, BE16 },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_served.c - what REPORT SUPPORTED OPERATION CODES says is served is served by this LU, bit by bit, and what it leaves out is refused
+ * test_served.c - what REPORT SUPPORTED OPERATION CODES says is served is served by this LU, bit by bit, and what it leaves out is
+ * refused; what other initiators may do while it is reserved
  */
 #include <check.h>
 
@@ -123,6 +124,38 @@ START_TEST(bits_are_refused_as_reported)
 }
 END_TEST
 
+/* SPC-4 table 66: who only looks at buffers and diagnostic pages may, under another one's WRITE EXCLUSIVE; not under RESERVE. */
+START_TEST(buffers_are_read_under_write_exclusive)
+{
+	static const uint8_t read_buffer[10] = { 0x3c, 0x02, [8] = 16 }, write_buffer[10] = { 0x3b, 0x02, [8] = 16 };
+	static const uint8_t receive[6] = { 0x1c, 0x01, 0, 0, 16 }, reserve[6] = { 0x16 };
+	uint8_t out[10] = { 0x5f, 0x00, 1, [8] = 24 }, list[24] = { [15] = 9 }, data[16] = { 0 };
+	struct scsi_fixture other;
+
+	fixture_share(&other, &f);
+	other.initiator = 1;
+	fixture_run(&f, out, 10, TO, list, 24);
+	list[7] = 9;
+	out[1] = 0x01;
+	fixture_run(&f, out, 10, TO, list, 24);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	fixture_run(&other, read_buffer, 10, FROM, NULL, 16);
+	ck_assert_uint_eq(fixture_sense(&other, NULL), 0);
+	fixture_run(&other, receive, 6, FROM, NULL, 16);
+	ck_assert_uint_eq(fixture_sense(&other, NULL), 0);
+	fixture_run(&other, write_buffer, 10, TO, data, 16);
+	ck_assert_uint_eq(other.response.completion_status, SHEAF_STATUS_RESERVATION_CONFLICT);
+	out[1] = 0x03; /* CLEAR */
+	fixture_run(&f, out, 10, TO, list, 24);
+	sheaf_lu_take_attention(f.lu, 1);
+	fixture_run(&f, reserve, 6, NONE, NULL, 0);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	fixture_run(&other, read_buffer, 10, FROM, NULL, 16);
+	ck_assert_uint_eq(other.response.completion_status, SHEAF_STATUS_RESERVATION_CONFLICT);
+	free(other.data);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("served");
@@ -131,6 +164,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, unmap_is_reported_where_it_is_served, 0, 2);
 	tcase_add_test(tc, bits_are_refused_as_reported);
+	tcase_add_test(tc, buffers_are_read_under_write_exclusive);
 	suite_add_tcase(s, tc);
 	return s;
 }
