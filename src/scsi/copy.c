@@ -54,6 +54,12 @@ static void end_copy_aborted(struct sheaf_lu_task *lt, uint16_t asc)
 	sheaf_lu_end_sense(lt, &sense);
 }
 
+/* Of an LU that is not the command's own: it cannot be asked whether this initiator may, so it is asked whether anybody at all may. */
+static bool is_out_of_reach(const struct sheaf_lu *lu)
+{
+	return atomic_load(&lu->conditions) & SHEAF_CONDITIONS_OUT_OF_REACH;
+}
+
 static void begin_segment(struct sheaf_lu_task *lt);
 static void begin_piece(struct sheaf_lu_task *lt);
 static void begin_access(struct sheaf_lu_task *lt);
@@ -64,7 +70,7 @@ static void accessed(struct sheaf_store_io *io, int result)
 	struct copy *c = copy_of(lt);
 
 	if (!c->ordered)
-		sheaf_task_set_leave(lt);
+		sheaf_task_set_leave_gate(lt);
 	if (c->writing)
 		sheaf_lu_note_written(c->destination.lu);
 	if (result < 0) {
@@ -81,7 +87,21 @@ static void accessed(struct sheaf_store_io *io, int result)
 	begin_piece(lt);
 }
 
-/* The access is in the gate. */
+/*
+ * Between two accesses the LU belongs to others, who may have stopped, sanitized, reserved or write-protected it. Of its own LU the
+ * command is told what any other would be. False: it has ended.
+ */
+static bool may_access(struct sheaf_lu_task *lt, const struct sheaf_lu *lu)
+{
+	if (lu == lt->lu)
+		return sheaf_lu_is_unconditional(lu, lt->task.initiator_index) || sheaf_lu_check_conditions_again(lt);
+	if (!is_out_of_reach(lu))
+		return true;
+	end_copy_aborted(lt, SHEAF_ASC_COPY_TARGET_NOT_REACHABLE);
+	return false;
+}
+
+/* The access is in the gate: who stops, formats or write-protects the LU after this look waits till it is done. */
 static void access_now(struct sheaf_lu_task *lt)
 {
 	struct copy *c = copy_of(lt);
@@ -91,6 +111,8 @@ static void access_now(struct sheaf_lu_task *lt)
 		sheaf_lu_end_good(lt, 0);
 		return;
 	}
+	if (!may_access(lt, side->lu))
+		return;
 	lt->io.op = c->writing ? SHEAF_STORE_WRITE : SHEAF_STORE_READ;
 	lt->io.fua = false;
 	lt->io.offset = side->lba * side->lu->block_size + c->at;
@@ -136,8 +158,7 @@ static struct sheaf_lu *reach(const struct sheaf_lu_task *lt, unsigned index, bo
 
 	if (!lu || (write && lu->read_only))
 		return NULL;
-	/* The command's own LU was asked whether it may run; others are asked whether anybody at all may. */
-	if (lu != lt->lu && (atomic_load(&lu->conditions) & SHEAF_CONDITIONS_OUT_OF_REACH))
+	if (lu != lt->lu && is_out_of_reach(lu))
 		return NULL;
 	return lu;
 }

@@ -3,12 +3,30 @@
  * supported.c - REPORT SUPPORTED OPERATION CODES, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS (SPC-4)
  *
  * The first answers from the table that dispatches commands (cdb.c), so that it cannot say
- * anything else than what is done.
+ * anything else than what is done. What the table does not know is whether the medium can discard.
  */
 #include <string.h>
 
 #include "base/bits.h"
 #include "scsi/lu_impl.h"
+
+/* See sheaf_lu_unmap(). */
+static bool is_served(const struct sheaf_lu *lu, const struct sheaf_cdb_command *command)
+{
+	return command->run != sheaf_lu_unmap || lu->store->can_discard;
+}
+
+/* CDB usage data at @out; see sheaf_lu_write_same(). */
+static void put_usage(const struct sheaf_lu *lu, const struct sheaf_cdb_command *command, uint8_t *out)
+{
+	memcpy(out, command->usage, command->length);
+	out[command->length - 1] = SHEAF_CDB_CONTROL_NACA; /* of all commands, see cdb.c */
+	if (command->flags & SHEAF_CDB_SERVICE)
+		out[SHEAF_CDB_SERVICE_ACTION] =
+			(uint8_t)((out[SHEAF_CDB_SERVICE_ACTION] & ~0x1f) | command->service_action);
+	if (command->run == sheaf_lu_write_same && !lu->store->can_discard)
+		out[1] &= (uint8_t)~SHEAF_CDB_WRITE_SAME_UNMAP;
+}
 
 /* Command timeouts descriptor, SPC-4 section 6.35.4. */
 static void put_timeouts(const struct sheaf_cdb_command *command, uint8_t *out)
@@ -30,6 +48,8 @@ static void report_all(struct sheaf_lu_task *lt, bool timeouts)
 	const struct sheaf_cdb_command *command;
 
 	for (unsigned i = 0; (command = sheaf_cdb_row(i)); i++) {
+		if (!is_served(lt->lu, command))
+			continue;
 		memset(part, 0, sizeof(part));
 		part[0] = command->opcode;
 		if (command->flags & SHEAF_CDB_SERVICE) {
@@ -59,12 +79,7 @@ static void report_one(struct sheaf_lu_task *lt, const struct sheaf_cdb_command 
 	data[1] = command ? SHEAF_RSOC_ONE_STANDARD : SHEAF_RSOC_ONE_NOT_SUPPORTED;
 	if (command) {
 		sheaf_put_be16(data + 2, command->length);
-		memcpy(data + length, command->usage, command->length);
-		data[length + command->length - 1] = SHEAF_CDB_CONTROL_NACA; /* of all commands, see cdb.c */
-		if (command->flags & SHEAF_CDB_SERVICE)
-			data[length + SHEAF_CDB_SERVICE_ACTION] =
-				(uint8_t)((command->usage[SHEAF_CDB_SERVICE_ACTION] & ~0x1f) |
-					  command->service_action);
+		put_usage(lt->lu, command, data + length);
 		length += command->length;
 		if (timeouts) {
 			data[1] |= SHEAF_RSOC_ONE_CTDP;
@@ -117,6 +132,8 @@ void sheaf_lu_report_supported_opcodes(struct sheaf_lu_task *lt)
 	}
 	/* Option 1 does not look at REQUESTED SERVICE ACTION. */
 	command = find(opcode, option == SHEAF_RSOC_OPCODE ? 0 : action, &known, &service);
+	if (command && !is_served(lt->lu, command))
+		command = NULL;
 	if (known && ((option == SHEAF_RSOC_OPCODE && service) ||
 		      (option == SHEAF_RSOC_SERVICE_ACTION && !service)))
 		sheaf_lu_end_bad_field(lt, SHEAF_CDB_RSOC_OPCODE, 7);

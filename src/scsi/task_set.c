@@ -118,6 +118,14 @@ bool sheaf_task_set_enter_blocks(struct sheaf_lu_task *lt, const struct sheaf_lu
 	return sheaf_gate_enter(&lt->set->gate, &lt->gate_entry, begin, begin + blocks);
 }
 
+void sheaf_task_set_leave_gate(struct sheaf_lu_task *lt)
+{
+	if (!(lt->held & SHEAF_HELD_GATE))
+		return;
+	lt->held &= (uint8_t)~SHEAF_HELD_GATE;
+	sheaf_gate_leave(&lt->set->gate, &lt->gate_entry);
+}
+
 void sheaf_task_set_leave(struct sheaf_lu_task *lt)
 {
 	uint8_t held = lt->held;

@@ -61,10 +61,12 @@ bool sheaf_task_set_enter(struct sheaf_lu_task *lt);
 bool sheaf_task_set_enter_alone(struct sheaf_lu_task *lt);
 /**
  * sheaf_task_set_enter_blocks() - for one access of a command that runs without being in the gate: @blocks, not 0, at @lba of @lu
- * Return: as of sheaf_task_set_enter(). sheaf_task_set_leave() follows when the access is done.
+ * Return: as of sheaf_task_set_enter(). sheaf_task_set_leave_gate() follows when the access is done.
  */
 bool sheaf_task_set_enter_blocks(struct sheaf_lu_task *lt, const struct sheaf_lu *lu, uint64_t lba,
 				 uint64_t blocks);
+/** It makes way before the command ends. What has the ACA attribute stays the ACA task. */
+void sheaf_task_set_leave_gate(struct sheaf_lu_task *lt);
 /** The command ends. */
 void sheaf_task_set_leave(struct sheaf_lu_task *lt);
 

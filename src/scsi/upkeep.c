@@ -301,7 +301,7 @@ void sheaf_upkeep_begin(struct sheaf_lu_task *lt, bool immed, uint64_t bytes)
 	upkeep->waiter = immed ? NULL : lt;
 	upkeep->waiter_bytes = bytes;
 	/* What waits behind it is told that the unit is not ready, rather than kept waiting until it is. */
-	sheaf_task_set_leave(lt);
+	sheaf_task_set_leave_gate(lt);
 	set_mark(upkeep, mark_of(lt->lu), marked);
 	if (immed)
 		sheaf_lu_end_good(lt, bytes);
