@@ -202,14 +202,18 @@ static void respond_aborted(struct sheaf_response *response)
 	response->sense_length = 0;
 }
 
+static bool was_aborted(const struct sheaf_lu_task *lt)
+{
+	return atomic_load_explicit(&lt->aborted_tag, memory_order_relaxed) == lt->task.task_tag_identifier;
+}
+
 static void task_done(struct sheaf_lu_task *lt)
 {
 	struct target_task *t = (struct target_task *)((char *)lt - offsetof(struct target_task, lt));
 	struct sheaf_target *target = t->target;
 
 	atomic_store_explicit(&t->tag, 0, memory_order_relaxed);
-	if (atomic_load_explicit(&lt->aborted_tag, memory_order_relaxed) ==
-	    lt->task.task_tag_identifier)
+	if (was_aborted(lt))
 		respond_aborted(lt->response);
 	target->done(t->context, (uint32_t)(t - target->tasks));
 }
@@ -240,6 +244,9 @@ void sheaf_target_execute(struct sheaf_target *target, uint32_t index, const str
 	lt->loop = loop;
 	lt->done = task_done;
 	t->context = context;
+	/* Hosts may use a tag again: what was aborted under it before is over. */
+	if (was_aborted(lt))
+		atomic_store_explicit(&lt->aborted_tag, 0, memory_order_relaxed);
 	lun = lun_number(lt->task.logical_unit_bytes);
 	atomic_store_explicit(&t->lun, lun, memory_order_relaxed);
 	atomic_store_explicit(&t->whose,

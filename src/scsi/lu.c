@@ -382,10 +382,12 @@ static void execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_tas
 
 void sheaf_lu_continue(struct sheaf_lu_task *lt)
 {
+	uint64_t capacity = sheaf_lu_capacity(lt->lu);
+
 	if (sheaf_lu_is_aborted(lt))
 		sheaf_lu_end_good(lt, 0);
-	else if (!sheaf_range_within(lt->lba, lt->blocks, sheaf_lu_capacity(lt->lu)))
-		sheaf_lu_end_out_of_range(lt, sheaf_lu_capacity(lt->lu)); /* the LU has shrunk while it waited */
+	else if (!sheaf_range_within(lt->lba, lt->blocks, capacity)) /* the LU has shrunk while it waited */
+		sheaf_lu_end_out_of_range(lt, lt->lba < capacity ? capacity : lt->lba);
 	else if (sheaf_lu_check_conditions_again(lt))
 		lt->command->run(lt);
 }

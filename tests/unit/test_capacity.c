@@ -134,6 +134,32 @@ START_TEST(command_that_has_begun_ends_as_it_began)
 }
 END_TEST
 
+/* A READ that overlaps waits for COMPARE AND WRITE; INFORMATION is the first block of it that there is not any more. */
+START_TEST(command_that_waits_is_checked_against_the_new_size)
+{
+	static const uint8_t compare_and_write[16] = { 0x89, [9] = 40, [13] = 1 };
+	struct scsi_fixture other;
+	struct sheaf_sense sense;
+	uint8_t cdb[10];
+
+	fixture_share(&other, &f);
+	other.initiator = 1;
+	fixture_start(&f, compare_and_write, 16, SHEAF_TRANSFER_TO_TARGET, 2 * BLOCK);
+	memset(f.data, 0, 2 * BLOCK);
+	fixture_go(&f);
+	read_10(cdb, 40, 1);
+	fixture_start(&other, cdb, 10, SHEAF_TRANSFER_FROM_TARGET, BLOCK);
+	fixture_go(&other);
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, _i), 0);
+	fake_drain(f.fake);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(other.ended, 1);
+	ck_assert_uint_eq(fixture_sense(&other, &sense), OUT_OF_RANGE);
+	ck_assert_uint_eq(sense.information, 40);
+	free(other.data);
+}
+END_TEST
+
 /* UNMAP of several ranges, and GET LBA STATUS over several extents, access after access. */
 START_TEST(command_of_several_accesses_goes_on_past_the_new_end)
 {
@@ -349,6 +375,7 @@ int main(void)
 	tcase_add_test(tc, size_that_the_store_has_not_is_refused);
 	tcase_add_test(tc, commands_that_pass_attentions_leave_it);
 	tcase_add_test(tc, command_that_has_begun_ends_as_it_began);
+	tcase_add_loop_test(tc, command_that_waits_is_checked_against_the_new_size, 39, 41);
 	tcase_add_test(tc, command_of_several_accesses_goes_on_past_the_new_end);
 	tcase_add_loop_test(tc, lba_status_in_flight_keeps_to_the_size_that_it_began_with, 0, 2);
 	tcase_add_test(tc, unit_that_is_sanitized_grows_and_does_not_shrink);

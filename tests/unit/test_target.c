@@ -303,6 +303,22 @@ START_TEST(preempt_and_abort_ends_the_tasks_of_the_preempted)
 }
 END_TEST
 
+/* Initiators have few tags, and use each of them again and again. */
+START_TEST(a_tag_of_an_aborted_task_can_be_used_again)
+{
+	struct sheaf_task task = read_by(0, 0, 0);
+
+	execute(0, &task);
+	ck_assert_int_eq(sheaf_target_abort_task(target, 0, 0, task.task_tag_identifier), DONE);
+	let_go();
+	ck_assert(was_aborted(0));
+	execute(0, &task);
+	ck_assert_uint_eq(held.count, 1);
+	let_go();
+	ck_assert(good(0));
+}
+END_TEST
+
 START_TEST(what_does_not_exist_is_rejected)
 {
 	ck_assert_int_eq(sheaf_target_abort_task_set_of(target, 1, 0, 0), SHEAF_FUNCTION_REJECTED);
@@ -490,6 +506,7 @@ int main(void)
 	tcase_add_test(tc, clear_aca_ends_the_condition_and_its_task);
 	tcase_add_test(tc, aborted_task_that_waits_makes_no_access);
 	tcase_add_test(tc, preempt_and_abort_ends_the_tasks_of_the_preempted);
+	tcase_add_test(tc, a_tag_of_an_aborted_task_can_be_used_again);
 	tcase_add_test(tc, what_does_not_exist_is_rejected);
 	tcase_set_timeout(threads, 120);
 	tcase_add_test(threads, every_task_ends_once_whatever_is_managed_meanwhile);
