@@ -48,6 +48,7 @@ enum sheaf_scsi_opcode {
 	SHEAF_SCSI_RESERVE_10 = 0x56,		/* SPC-2 */
 	SHEAF_SCSI_RELEASE_10 = 0x57,		/* SPC-2 */
 	SHEAF_SCSI_SANITIZE = 0x48,		/* SBC-4 */
+	SHEAF_SCSI_LOG_SELECT = 0x4c,		/* SPC-4 */
 	SHEAF_SCSI_LOG_SENSE = 0x4d,		/* SPC-4 */
 	SHEAF_SCSI_MODE_SENSE_10 = 0x5a,	/* SPC-4 */
 	SHEAF_SCSI_PERSISTENT_RESERVE_IN = 0x5e,  /* SPC-4 */
@@ -172,6 +173,8 @@ enum sheaf_cdb_field {
 	SHEAF_CDB_BUFFER_ID = 2,
 	SHEAF_CDB_BUFFER_OFFSET = 3, /* 3 bytes */
 	SHEAF_CDB_BUFFER_LENGTH = 6, /* 3 bytes */
+	SHEAF_CDB_LOG_SP = 0x01, /* byte 1 */
+	SHEAF_CDB_LOG_PCR = 0x02, /* byte 1 */
 	SHEAF_CDB_LOG_PAGE = 2, /* bits 7..6: PC */
 	SHEAF_CDB_LOG_SUBPAGE = 3,
 	SHEAF_CDB_LOG_POINTER = 5, /* 2 bytes: PARAMETER POINTER */
@@ -273,6 +276,7 @@ enum sheaf_asc {
 	SHEAF_ASC_BUS_DEVICE_RESET = 0x2903, /* BUS DEVICE RESET FUNCTION OCCURRED: LU reset */
 	SHEAF_ASC_NEXUS_LOSS = 0x2907, /* I_T NEXUS LOSS OCCURRED */
 	SHEAF_ASC_MODE_PARAMETERS_CHANGED = 0x2a01,
+	SHEAF_ASC_LOG_PARAMETERS_CHANGED = 0x2a02,
 	SHEAF_ASC_RESERVATIONS_PREEMPTED = 0x2a03,
 	SHEAF_ASC_RESERVATIONS_RELEASED = 0x2a04,
 	SHEAF_ASC_REGISTRATIONS_PREEMPTED = 0x2a05,
@@ -406,6 +410,7 @@ enum sheaf_vpd_characteristics {
 /** Logical Block Provisioning VPD page, SBC-4 clause 6.6. */
 enum sheaf_vpd_provisioning {
 	SHEAF_B2_LENGTH = 8,
+	SHEAF_B2_THRESHOLD_EXPONENT = 4,
 	SHEAF_B2_FLAGS = 5,
 	SHEAF_B2_LBPU = 0x80,
 	SHEAF_B2_LBPWS = 0x40,
@@ -544,23 +549,48 @@ enum sheaf_diagnostic {
 	SHEAF_SELF_TEST_FAILED = 6, /* in a segment that is known */
 };
 
-/** Log pages, SPC-4 section 7.3. */
+/** Log pages, SPC-4 section 7.3, SBC-4 section 6.4. */
 enum sheaf_log {
 	SHEAF_LOG_PAGE_SUPPORTED = 0x00,
+	SHEAF_LOG_PAGE_PROVISIONING = 0x0c,
 	SHEAF_LOG_PAGE_START_STOP = 0x0e,
 	SHEAF_LOG_PAGE_SELF_TEST = 0x10,
+	SHEAF_LOG_PAGE_STATISTICS = 0x19,
 	SHEAF_LOG_PAGE_EXCEPTIONS = 0x2f,
 	SHEAF_LOG_PAGE_MASK = 0x3f,
 	SHEAF_LOG_PAGE_SPF = 0x40, /* byte 0 of a page: it has a subpage code */
+	SHEAF_LOG_PAGE_DS = 0x80,  /* the same byte: disable save */
 	SHEAF_LOG_SUBPAGES = 0xff,
-	SHEAF_LOG_PC_CUMULATIVE = 1,
+	SHEAF_LOG_PC_CUMULATIVE = 1, /* bit 0 of PC; without it: thresholds */
+	SHEAF_LOG_PC_DEFAULT = 2,    /* bit 1 of PC */
+	SHEAF_LOG_PC_DEFAULT_CUMULATIVE = 3,
 	SHEAF_LOG_PAGE_HEADER = 4,
 	SHEAF_LOG_PARAMETER_HEADER = 4,
-	SHEAF_LOG_TSD = 0x20,	      /* parameter control byte: target save disable */
-	SHEAF_LOG_BINARY_LIST = 0x03, /* FORMAT AND LINKING */
+	SHEAF_LOG_DU = 0x80,	      /* parameter control byte: disable update */
+	SHEAF_LOG_TSD = 0x20,	      /* target save disable */
+	SHEAF_LOG_ETC = 0x10,	      /* enable threshold comparison */
+	SHEAF_LOG_FORMAT_MASK = 0x03, /* FORMAT AND LINKING */
+	SHEAF_LOG_UNBOUNDED_COUNTER = 0x02,
+	SHEAF_LOG_BINARY_LIST = 0x03,
+	SHEAF_LOG_AVAILABLE_RESOURCES = 0x0001, /* of PROVISIONING */
+	SHEAF_LOG_USED_RESOURCES = 0x0002,
+	SHEAF_LOG_RESOURCE = 8, /* bytes of the value; the first 4: RESOURCE COUNT */
+	SHEAF_LOG_RESOURCE_SCOPE = 4,
+	SHEAF_LOG_SCOPE_DEDICATED = 1,
+	SHEAF_LOG_SCOPE_SHARED = 2,
 	SHEAF_LOG_CYCLES_SPECIFIED = 0x0003, /* of START_STOP: over the device's lifetime */
 	SHEAF_LOG_CYCLES = 0x0004,
 	SHEAF_LOG_SELF_TEST = 16, /* bytes of a result's value */
+	SHEAF_LOG_ACCESS_STATISTICS = 0x0001, /* of STATISTICS */
+	SHEAF_LOG_IDLE_TIME = 0x0002,
+	SHEAF_LOG_TIME_INTERVAL = 0x0003,
+	SHEAF_LOG_ACCESS = 64,	   /* bytes of the value of ACCESS_STATISTICS: fields of 8, at */
+	SHEAF_LOG_ACCESS_READS = 0,
+	SHEAF_LOG_ACCESS_WRITES = 8,
+	SHEAF_LOG_ACCESS_RECEIVED = 16, /* logical blocks */
+	SHEAF_LOG_ACCESS_TRANSMITTED = 24,
+	SHEAF_LOG_ACCESS_READ_INTERVALS = 32,
+	SHEAF_LOG_ACCESS_WRITE_INTERVALS = 40,
 	SHEAF_LOG_EXCEPTIONS = 0x0000,
 	SHEAF_LOG_NO_TEMPERATURE = 0xff,
 };

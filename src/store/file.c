@@ -501,5 +501,6 @@ const struct sheaf_store_ops sheaf_file_store_ops = {
 	.kept = sheaf_file_kept,
 	.get_mark = sheaf_file_get_mark,
 	.set_mark = sheaf_file_set_mark,
+	.measure = sheaf_file_measure,
 	.free = free_file,
 };

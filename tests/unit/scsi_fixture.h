@@ -41,6 +41,9 @@ struct fake_store {
 	int kept_length;		 /* negative: what kept() says; -EOPNOTSUPP at first */
 	struct sheaf_store_io *keeping; /* until the next drain */
 	int keep_result;
+	struct sheaf_store_space space;
+	struct sheaf_store_io *measuring; /* until the next drain */
+	int measure_result;
 };
 
 static inline struct fake_store *fake_of(struct sheaf_store *store)
@@ -90,11 +93,19 @@ static int fake_kept(struct sheaf_store *store, void *data, size_t room)
 	return fake->kept_length;
 }
 
+static inline void fake_measure(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io)
+{
+	(void)loop;
+	assert(store->can_measure && !fake_of(store)->measuring);
+	fake_of(store)->measuring = io;
+}
+
 static const struct sheaf_store_ops fake_ops = {
 	.name = "fake",
 	.submit = fake_submit,
 	.keep = fake_keep,
 	.kept = fake_kept,
+	.measure = fake_measure,
 	.free = fake_free,
 };
 
@@ -190,10 +201,22 @@ static inline void fake_complete_keep(struct fake_store *fake)
 	io->done(io, result);
 }
 
+static inline void fake_complete_measure(struct fake_store *fake)
+{
+	struct sheaf_store_io *io = fake->measuring;
+
+	fake->measuring = NULL;
+	if (fake->measure_result == 0)
+		*(struct sheaf_store_space *)io->data = fake->space;
+	io->done(io, fake->measure_result);
+}
+
 static inline void fake_drain(struct fake_store *fake)
 {
-	while (fake->queued || fake->keeping) {
-		if (fake->keeping)
+	while (fake->queued || fake->keeping || fake->measuring) {
+		if (fake->measuring)
+			fake_complete_measure(fake);
+		else if (fake->keeping)
 			fake_complete_keep(fake);
 		else
 			fake_complete(fake, 0);
@@ -206,6 +229,7 @@ struct scsi_fixture {
 	struct sheaf_lu *lu;
 	struct sheaf_task_set set; /* not of one that shares another's */
 	uint32_t initiator;
+	struct sheaf_loop *loop; /* NULL: none, and then the LU has no time */
 	struct sheaf_lu_task lt;
 	struct sheaf_response response;
 	uint8_t *
@@ -297,7 +321,7 @@ static inline void fixture_start(struct scsi_fixture *f, const uint8_t *cdb, uns
 	f->lt.task.requested_transfer_count = count;
 	f->lt.response = &f->response;
 	f->lt.data = data;
-	f->lt.loop = NULL;
+	f->lt.loop = f->loop;
 	f->lt.done = fixture_done;
 	f->ended = 0;
 }
