@@ -14,7 +14,12 @@ static const struct parameter {
 } parameters[] = {
 	{ PARAMETER(0x0c, 0x0001), "available_lba_mapping_resource_count", 4, 4 },
 	{ PARAMETER(0x0c, 0x0002), "used_lba_mapping_resource_count", 4, 4 },
-	{ PARAMETER(0x0c, 0x0003), "deduplicated_lba_resource_count", 4, 4 },
+	{ PARAMETER(0x0c, 0x0003), "available_provisioning_resource_percentage", 4, 2 },
+	{ PARAMETER(0x0c, 0x0100), "deduplicated_lba_resource_count", 4, 4 },
+	{ PARAMETER(0x0c, 0x0101), "compressed_lba_resource_count", 4, 4 },
+	{ PARAMETER(0x0c, 0x0102), "total_efficiency_lba_resource_count", 4, 4 },
+	{ PARAMETER(0x0c, 0x0001), "scope", 8, 1 },
+	{ PARAMETER(0x0c, 0x0002), "scope", 8, 1 },
 	{ PARAMETER(0x0d, 0x0000), "temperature_celsius", 5, 1 },
 	{ PARAMETER(0x0d, 0x0001), "reference_temperature_celsius", 5, 1 },
 	{ PARAMETER(0x0e, 0x0001), "date_of_manufacture", 4, 0 },
@@ -24,6 +29,9 @@ static const struct parameter {
 	{ PARAMETER(0x0e, 0x0005), "specified_load_unload_count_over_device_lifetime", 4, 4 },
 	{ PARAMETER(0x0e, 0x0006), "accumulated_load_unload_cycles", 4, 4 },
 	{ PARAMETER(0x11, 0x0001), "percentage_used_endurance_indicator", 7, 1 },
+	{ PARAMETER(0x19, 0x0002), "idle_time_intervals", 4, 8 },
+	{ PARAMETER(0x19, 0x0003), "time_interval_negative_exponent", 4, 4 },
+	{ PARAMETER(0x19, 0x0003), "time_interval_integer", 8, 4 },
 	{ PARAMETER(0x2f, 0x0000), "informational_exception_asc", 4, 1 },
 	{ 0, NULL, 0, 0 },
 };

@@ -43,6 +43,7 @@ static const char *const allowed[] = {
 	"fremovexattr",
 	"lseek",
 	"fstat",
+	"fstatfs",
 	"newfstatat",
 	"statx",
 	"fcntl",

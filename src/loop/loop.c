@@ -617,6 +617,11 @@ uint64_t sheaf_loop_now(const struct sheaf_loop *loop)
 	return loop->now_ns;
 }
 
+const uint64_t *sheaf_loop_clock(const struct sheaf_loop *loop)
+{
+	return &loop->now_ns;
+}
+
 enum sheaf_io_backend sheaf_loop_backend(const struct sheaf_loop *loop)
 {
 	return loop->backend_kind;

@@ -106,6 +106,8 @@ void sheaf_loop_wake(struct sheaf_loop *loop);
  * Thread: any; from another one than the loop's it costs a system call.  Ownership: as with every start of an operation.
  */
 void sheaf_loop_post(struct sheaf_loop *loop, struct sheaf_op *op);
+/** Where the loop keeps sheaf_loop_now(), for as long as it lives; to be read by its thread. Thread: any. */
+const uint64_t *sheaf_loop_clock(const struct sheaf_loop *loop);
 /** The eventfd that wakes the loop; who writes to it need not have the loop. */
 int sheaf_loop_doorbell_fd(const struct sheaf_loop *loop);
 /** Ring @doorbell_fd of another loop as an entry of this loop's next submission. */

@@ -87,6 +87,7 @@ static void finish(struct sheaf_lu_task *lt)
 static void flush_before_done(struct sheaf_lu_task *lt)
 {
 	lt->done = lt->done_later;
+	lt->tally = sheaf_tally_none(); /* it has ended once, whatever comes */
 	if (lt->response->completion_status == SHEAF_STATUS_GOOD)
 		sheaf_lu_flush_then(lt, finish);
 	else

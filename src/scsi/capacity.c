@@ -23,8 +23,10 @@ int sheaf_lu_resize(struct sheaf_lu *lu, uint64_t blocks)
 	pthread_mutex_lock(&lu->lock);
 	before = sheaf_lu_capacity(lu);
 	refused = blocks < before && is_gone_over(lu);
-	if (!refused)
+	if (!refused) {
 		atomic_store(&lu->blocks, blocks);
+		sheaf_lu_fill_modes(lu);
+	}
 	pthread_mutex_unlock(&lu->lock);
 	if (refused)
 		return -EBUSY;

@@ -176,5 +176,13 @@ const struct sheaf_cdb_command sheaf_cdb_primary_rows[] = {
 		.usage = { SHEAF_SCSI_LOG_SENSE, 0, BE16, 0, BE16, BE16 },
 		.run = sheaf_lu_log_sense,
 	},
+	{
+		.name = "LOG SELECT", .opcode = SHEAF_SCSI_LOG_SELECT, .length = 10,
+		.count_is = SHEAF_CDB_COUNT_PARAMETER, .direction = TO,
+		.count = { SHEAF_CDB_10_PARAMETER_LENGTH, 2 },
+		.usage = { SHEAF_SCSI_LOG_SELECT, SHEAF_CDB_LOG_PCR | SHEAF_CDB_LOG_SP, BE16,
+			   [SHEAF_CDB_10_PARAMETER_LENGTH] = BE16 },
+		.run = sheaf_lu_log_select,
+	},
 	{ .name = NULL },
 };

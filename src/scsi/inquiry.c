@@ -12,6 +12,8 @@
 
 #define PAGE_MAX    256
 #define PAGE_HEADER 4
+/* Of Logical Block Provisioning: a filesystem's block, or the least that is more than one block of the disk. */
+#define THRESHOLD_SET_BYTES 4096
 
 #define VENDOR	 "SHEAF   "
 #define PRODUCT	 "VIRTUAL DISK    "
@@ -161,12 +163,25 @@ static unsigned characteristics_page(const struct sheaf_lu *lu, uint8_t *page)
 	return SHEAF_B1_LENGTH;
 }
 
+uint8_t sheaf_lu_threshold_exponent(const struct sheaf_lu *lu)
+{
+	uint8_t exponent = lu->block_size < THRESHOLD_SET_BYTES ? 3 : 1;
+
+	if (!lu->store->can_discard || !lu->store->can_measure)
+		return 0;
+	/* SBC-4 section 6.6.7: not 0, and counts of sets fit into 32 bits. */
+	while (sheaf_lu_capacity(lu) >> exponent > UINT32_MAX)
+		exponent++;
+	return exponent;
+}
+
 /*
  * Logical Block Provisioning: thin where the store can discard, and what is unmapped reads as
- * zeros.
+ * zeros. There are threshold sets to count in, but no thresholds.
  */
 static unsigned provisioning_page(const struct sheaf_lu *lu, uint8_t *page)
 {
+	page[SHEAF_B2_THRESHOLD_EXPONENT] = sheaf_lu_threshold_exponent(lu);
 	if (lu->store->can_discard) {
 		page[SHEAF_B2_FLAGS] =
 			SHEAF_B2_LBPU | SHEAF_B2_LBPWS | SHEAF_B2_LBPWS10 | SHEAF_B2_LBPRZ;

@@ -43,6 +43,11 @@ int sheaf_lu_create(struct sheaf_store *store, const struct sheaf_lu_options *op
 				     SHEAF_LU_COMPARE_AND_WRITE_BLOCKS_MAX);
 	lu->read_only = options->read_only || store->read_only;
 	lu->born_ns = sheaf_clock_ns();
+	lu->tallies = sheaf_tallies_create();
+	if (!lu->tallies) {
+		free(lu);
+		return -ENOMEM;
+	}
 	memcpy(lu->serial, options->serial, serial_length);
 	if (options->written)
 		sheaf_lu_note_written(lu);
@@ -61,6 +66,7 @@ struct sheaf_lu *sheaf_lu_free(struct sheaf_lu *lu)
 		sheaf_upkeep_deinit(&lu->unit.upkeep);
 		sheaf_self_tests_deinit(&lu->self_tests);
 		sheaf_buffers_deinit(&lu->buffers);
+		free(lu->tallies);
 		pthread_mutex_destroy(&lu->lock);
 	}
 	free(lu);
@@ -123,6 +129,7 @@ static void end(struct sheaf_lu_task *lt, uint8_t status, uint64_t bytes, uint8_
 	response->service_response = SHEAF_TASK_COMPLETE;
 	response->bytes_transferred = bytes;
 	response->sense_length = sense_length;
+	sheaf_tally_end(lt, bytes);
 	sheaf_task_set_leave(lt);
 	lt->done(lt);
 }
@@ -395,10 +402,12 @@ void sheaf_lu_continue(struct sheaf_lu_task *lt)
 void sheaf_lu_execute(struct sheaf_lu *lu, uint32_t lun_count, struct sheaf_lu_task *lt)
 {
 	assert(lu);
+	sheaf_tally_begin(lt, lu);
 	execute(lu, lun_count, lt);
 }
 
 void sheaf_lu_execute_absent(uint32_t lun_count, struct sheaf_lu_task *lt)
 {
+	lt->tally = sheaf_tally_none();
 	execute(NULL, lun_count, lt);
 }

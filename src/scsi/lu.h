@@ -19,6 +19,7 @@
 #include "store/store.h"
 
 struct sheaf_lu;
+struct sheaf_tally;
 struct sheaf_cdb_command;
 
 struct sheaf_lu_options {
@@ -57,9 +58,11 @@ struct sheaf_lu_task {
 	struct sheaf_task_set *set;
 	struct sheaf_gate_entry gate_entry;
 	uint8_t held; /* what it gives back when it ends: SHEAF_HELD_* */
+	struct sheaf_tally *tally; /* this command's, and most likely the next one's */
 	/* The LU's own. */
 	struct sheaf_lu *lu; /* NULL: the LUN does not exist */
 	const struct sheaf_cdb_command *command;
+	uint64_t begun_ns; /* by the loop's clock, see tally.h */
 	struct sheaf_store_io io;
 	uint64_t lba, blocks; /* what the CDB names */
 	uint32_t count_bytes; /* ALLOCATION LENGTH or PARAMETER LIST LENGTH */

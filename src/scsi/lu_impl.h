@@ -26,6 +26,7 @@
 #include "scsi/reservation.h"
 #include "scsi/self_test.h"
 #include "scsi/sense.h"
+#include "scsi/tally.h"
 #include "scsi/unit.h"
 
 /**
@@ -84,6 +85,7 @@ struct sheaf_lu {
 	uint64_t born_ns; /* CLOCK_MONOTONIC */
 	_Atomic uint32_t conditions;
 	_Atomic uint64_t written, sampled, synced;
+	struct sheaf_tallies *tallies;
 
 	pthread_mutex_t lock;
 	struct sheaf_nexus nexus[SHEAF_INITIATORS_MAX];
@@ -173,6 +175,8 @@ bool sheaf_lu_check_conditions_again(struct sheaf_lu_task *lt);
 
 /** lu->modes.current has changed: the rest of lu->modes and lu->conditions follow (mode_pages.c). Lock held. */
 void sheaf_lu_heed_modes(struct sheaf_lu *lu);
+/** The values in mode pages that follow from the LU's size (mode_pages.c). Lock held. */
+void sheaf_lu_fill_modes(struct sheaf_lu *lu);
 /** Mode parameter block descriptor, as MODE SENSE reports it (mode.c); zeros at @d. Return: its bytes. */
 unsigned sheaf_lu_put_block_descriptor(const struct sheaf_lu *lu, uint8_t *d, bool long_lba);
 
@@ -193,6 +197,11 @@ void sheaf_lu_flush_then(struct sheaf_lu_task *lt, void (*resume)(struct sheaf_l
 /** With WCE 0, a command that writes ends, if it ends well, only after a flush (where one is due). Before its handler runs. */
 void sheaf_lu_heed_write_through(struct sheaf_lu_task *lt);
 
+/**
+ * THRESHOLD EXPONENT of VPD page B2h (inquiry.c): the log page counts in sets of two to the power of it blocks. 0: there is no such log
+ * page, for the LU is not thin, or the store cannot tell.
+ */
+uint8_t sheaf_lu_threshold_exponent(const struct sheaf_lu *lu);
 /** VPD pages 83h and 8Fh, in 256 zeroed bytes, past their first four. Return: their length with those. */
 unsigned sheaf_lu_identification_page(const struct sheaf_lu *lu, uint8_t *page); /* inquiry.c */
 unsigned sheaf_lu_third_party_copy_page(const struct sheaf_lu *lu, uint8_t *page); /* copy_results.c */
@@ -238,5 +247,6 @@ void sheaf_lu_write_buffer(struct sheaf_lu_task *lt);
 void sheaf_lu_send_diagnostic(struct sheaf_lu_task *lt); /* diagnostic.c */
 void sheaf_lu_receive_diagnostic(struct sheaf_lu_task *lt);
 void sheaf_lu_log_sense(struct sheaf_lu_task *lt); /* log_pages.c */
+void sheaf_lu_log_select(struct sheaf_lu_task *lt); /* log_select.c */
 
 #endif

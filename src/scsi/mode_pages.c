@@ -123,14 +123,19 @@ void sheaf_lu_heed_modes(struct sheaf_lu *lu)
 			       !(caching[2] & SHEAF_MODE_CACHING_WCE));
 }
 
+void sheaf_lu_fill_modes(struct sheaf_lu *lu)
+{
+	for (const struct sheaf_mode_page *page = sheaf_mode_pages; page->size; page++)
+		if (page->fill)
+			page->fill(lu, lu->modes.current + page->offset);
+}
+
 void sheaf_lu_reset_modes(struct sheaf_lu *lu)
 {
 	pthread_mutex_lock(&lu->lock);
-	for (const struct sheaf_mode_page *page = sheaf_mode_pages; page->size; page++) {
+	for (const struct sheaf_mode_page *page = sheaf_mode_pages; page->size; page++)
 		memcpy(lu->modes.current + page->offset, page->defaults, page->size);
-		if (page->fill)
-			page->fill(lu, lu->modes.current + page->offset);
-	}
+	sheaf_lu_fill_modes(lu);
 	sheaf_lu_heed_modes(lu);
 	pthread_mutex_unlock(&lu->lock);
 }

@@ -37,6 +37,7 @@ void sheaf_task_set_add(struct sheaf_task_set *set, struct sheaf_lu_task *lt)
 {
 	lt->set = set;
 	lt->held = 0;
+	lt->tally = sheaf_tally_none();
 	lt->gate_entry.granted = granted;
 	sheaf_gate_add(&set->gate, &lt->gate_entry);
 }

@@ -499,5 +499,6 @@ const struct sheaf_store_ops sheaf_file_store_ops = {
 	.trim = trim,
 	.keep = sheaf_file_keep,
 	.kept = sheaf_file_kept,
+	.measure = sheaf_file_measure,
 	.free = free_file,
 };

@@ -496,6 +496,9 @@ static int learn(struct opening *o)
 	if (!o->options->for_another_process)
 		map_image(o);
 	o->file->store.can_discard = can_discard(o);
+	/* What a part of a file takes cannot be told, nor what a device does. */
+	o->file->store.can_measure = !is_block_device(o) && o->file->offset == 0 &&
+				     o->file->store.size_bytes == o->image_bytes;
 	return 0;
 }
 

@@ -42,5 +42,6 @@ void sheaf_file_note_sync(struct sheaf_file_store *file, int result);
 /** Of sheaf_file_store_ops (file_keep.c). */
 void sheaf_file_keep(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
 int sheaf_file_kept(struct sheaf_store *store, enum sheaf_store_note note, void *data, size_t room);
+void sheaf_file_measure(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io); /* file_space.c */
 
 #endif

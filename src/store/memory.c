@@ -163,6 +163,21 @@ static int kept(struct sheaf_store *store, enum sheaf_store_note note, void *dat
 	return (int)memory->notes[note].length;
 }
 
+/* What the system has left for it nobody can tell. */
+static void measure(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io)
+{
+	struct memory_store *memory = (struct memory_store *)store;
+	struct sheaf_store_space *space = io->data;
+	uint64_t words = store->size_bytes / UNIT_BYTES / WORD_BITS + 1, units = 0;
+
+	for (uint64_t i = 0; i < words; i++)
+		units += (uint64_t)__builtin_popcountll(atomic_load(&memory->written[i]));
+	space->used_bytes = sheaf_min64(units * UNIT_BYTES, store->size_bytes);
+	space->available_bytes = SHEAF_STORE_SPACE_UNKNOWN;
+	io->loop_op.done = report;
+	sheaf_loop_ready(loop, &io->loop_op, 0);
+}
+
 static struct sheaf_store *free_memory(struct sheaf_store *store)
 {
 	struct memory_store *memory = (struct memory_store *)store;
@@ -206,6 +221,7 @@ int sheaf_memory_store_create(uint64_t size_bytes, struct sheaf_store **ret_stor
 		.alignment_bytes = 1,
 		.physical_block_bytes = UNIT_BYTES,
 		.can_discard = true,
+		.can_measure = true,
 	};
 	memory->written = calloc(size_bytes / UNIT_BYTES / WORD_BITS + 1, sizeof(*memory->written));
 	if (!memory->store.name || !memory->written || map_bytes(memory) < 0) {
@@ -227,5 +243,6 @@ static const struct sheaf_store_ops memory_ops = {
 	.submit = submit,
 	.keep = keep,
 	.kept = kept,
+	.measure = measure,
 	.free = free_memory,
 };

@@ -43,8 +43,19 @@ struct sheaf_store_ops {
 	 */
 	void (*keep)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
 	int (*kept)(struct sheaf_store *store, enum sheaf_store_note note, void *data, size_t room);
+	/*
+	 * How much of the image there is, a struct sheaf_store_space at io->data; only where store->can_measure. io->done(io, 0 or
+	 * -errno) comes later, on @loop. No io->op is meant. Any number at a time.
+	 */
+	void (*measure)(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io);
 	struct sheaf_store *(*free)(struct sheaf_store *store);
 };
+
+struct sheaf_store_space {
+	uint64_t used_bytes;	  /* that the image takes */
+	uint64_t available_bytes; /* that it, and others beside it, may take yet; SHEAF_STORE_SPACE_UNKNOWN */
+};
+#define SHEAF_STORE_SPACE_UNKNOWN UINT64_MAX
 
 #define SHEAF_STORE_KEPT_MAX 1024
 
@@ -58,6 +69,7 @@ struct sheaf_store {
 	bool read_only;
 	bool direct; /* O_DIRECT is on */
 	bool can_discard;
+	bool can_measure; /* sheaf_store_measure() says something */
 	bool can_trim; /* sheaf_store_trim() has something to do */
 };
 
@@ -156,6 +168,15 @@ static inline void sheaf_store_keep(struct sheaf_store *store, enum sheaf_store_
 	io->loop = loop;
 	io->offset = note;
 	store->ops->keep(store, loop, io);
+}
+
+/** What the store takes: see sheaf_store_ops. Only where @store->can_measure. */
+static inline void sheaf_store_measure(struct sheaf_store *store, struct sheaf_loop *loop,
+				       struct sheaf_store_io *io)
+{
+	io->store = store;
+	io->loop = loop;
+	store->ops->measure(store, loop, io);
 }
 
 /**

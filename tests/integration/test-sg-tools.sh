@@ -58,7 +58,12 @@ says 0 '' sdparm --inquiry --all "$node"
 sg_modes --page=0x0a -r "$node" >"$tmp/page" 2>/dev/null || true
 says 0 'changeable|mode' sg_wr_mode --page=0x0a "$node"
 says 0 'Supported log pages' sg_logs "$node"
-says 0 . sg_logs --all "$node"
+says 0 'Informational Exceptions' sg_logs --all "$node"
+says 0 'Used LBA mapping threshold resource count' sg_logs --page=0xc "$node"
+says 0 'number of read commands' sg_logs --page=0x19 "$node"
+says 0 'SHEAF' sg_logs --select --control=3 "$node"
+says 0 'number of read commands = 0' sg_logs --page=0x19 "$node"
+says 5 '' sg_logs --page=0x0d "$node"
 
 # Data.
 says 0 '' sg_verify --lba=0 --count=128 "$node"

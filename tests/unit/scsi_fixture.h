@@ -45,6 +45,9 @@ struct fake_store {
 	bool last_fua;
 	struct fake_note notes[SHEAF_STORE_NOTES];
 	int keep_result;
+	struct sheaf_store_space space;
+	struct sheaf_store_io *measuring; /* until the next drain */
+	int measure_result;
 };
 
 static inline struct fake_store *fake_of(struct sheaf_store *store)
@@ -96,11 +99,19 @@ static int fake_kept(struct sheaf_store *store, enum sheaf_store_note which, voi
 	return note->length;
 }
 
+static inline void fake_measure(struct sheaf_store *store, struct sheaf_loop *loop, struct sheaf_store_io *io)
+{
+	(void)loop;
+	assert(store->can_measure && !fake_of(store)->measuring);
+	fake_of(store)->measuring = io;
+}
+
 static const struct sheaf_store_ops fake_ops = {
 	.name = "fake",
 	.submit = fake_submit,
 	.keep = fake_keep,
 	.kept = fake_kept,
+	.measure = fake_measure,
 	.free = fake_free,
 };
 
@@ -210,10 +221,22 @@ static inline void fake_complete(struct fake_store *fake, unsigned index)
 	io->done(io, 0);
 }
 
+static inline void fake_complete_measure(struct fake_store *fake)
+{
+	struct sheaf_store_io *io = fake->measuring;
+
+	fake->measuring = NULL;
+	if (fake->measure_result == 0)
+		*(struct sheaf_store_space *)io->data = fake->space;
+	io->done(io, fake->measure_result);
+}
+
 static inline void fake_drain(struct fake_store *fake)
 {
-	while (fake_keep_all(fake) || fake->queued)
-		if (fake->queued)
+	while (fake_keep_all(fake) || fake->measuring || fake->queued)
+		if (fake->measuring)
+			fake_complete_measure(fake);
+		else if (fake->queued)
 			fake_complete(fake, 0);
 }
 
@@ -223,6 +246,7 @@ struct scsi_fixture {
 	struct sheaf_lu *lu;
 	struct sheaf_task_set set; /* not of one that shares another's */
 	uint32_t initiator;
+	struct sheaf_loop *loop; /* NULL: none, and then the LU has no time */
 	struct sheaf_lu_task lt;
 	struct sheaf_response response;
 	uint8_t *
@@ -314,7 +338,7 @@ static inline void fixture_start(struct scsi_fixture *f, const uint8_t *cdb, uns
 	f->lt.task.requested_transfer_count = count;
 	f->lt.response = &f->response;
 	f->lt.data = data;
-	f->lt.loop = NULL;
+	f->lt.loop = f->loop;
 	f->lt.done = fixture_done;
 	f->ended = 0;
 }

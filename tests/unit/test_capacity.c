@@ -60,6 +60,28 @@ static uint64_t last_lba(void)
 	return narrow;
 }
 
+/* EXTENDED SELF-TEST COMPLETION TIME in the control mode page, seconds at 256 MiB/s. */
+static unsigned self_test_time(void)
+{
+	static const uint8_t cdb[6] = { 0x1a, 0x08, 0x0a, 0, 64 };
+
+	fixture_run(&f, cdb, 6, SHEAF_TRANSFER_FROM_TARGET, NULL, 64);
+	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	return sheaf_get_be16(f.data + 4 + 10);
+}
+
+START_TEST(self_test_time_follows_the_size)
+{
+	uint64_t size = UINT64_C(1) << 30;
+
+	ck_assert_uint_eq(self_test_time(), 1);
+	f.fake->store.size_bytes = size;
+	ck_assert_int_eq(sheaf_lu_resize(f.lu, size / BLOCK), 0);
+	ck_assert_uint_eq(test_unit_ready(), ATTENTION);
+	ck_assert_uint_eq(self_test_time(), 5);
+}
+END_TEST
+
 START_TEST(new_size_is_told_once_and_counts_at_once)
 {
 	struct sheaf_sense sense;
@@ -370,6 +392,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, self_test_time_follows_the_size);
 	tcase_add_test(tc, new_size_is_told_once_and_counts_at_once);
 	tcase_add_test(tc, same_size_is_no_news);
 	tcase_add_test(tc, size_that_the_store_has_not_is_refused);

@@ -48,6 +48,7 @@ static const struct {
 	{ "SANITIZE, OVERWRITE", "48............CCCC..", 10, 0xa1 },
 	{ "SANITIZE, BLOCK ERASE", "48............CCCC..", 10, 0xa2 },
 	{ "SANITIZE, EXIT FAILURE MODE", "48............CCCC..", 10, 0xbf },
+	{ "LOG SELECT", "4c..uuuu......CCCC..", 10, 0x03 },
 	{ "LOG SENSE", "4d..uuuu..uuuuCCCC..", 10, 0 },
 	{ "MODE SENSE (10)", "5a..uuuu......CCCC..", 10, 0x18 },
 	{ "EXTENDED COPY (LID1)", "83..................CCCCCCCC....", 16, 0x00 },

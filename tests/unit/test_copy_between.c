@@ -171,7 +171,7 @@ END_TEST
 static void write_protect(struct scsi_fixture *f)
 {
 	static const uint8_t cdb[6] = { 0x15, 0x10, 0, 0, 16 };
-	static const uint8_t list[16] = { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x10, 0x08 };
+	static const uint8_t list[16] = { 0, 0, 0, 0, 0x0a, 10, 0x22, 0x10, 0x08, [15] = 1 };
 
 	fixture_start(f, cdb, 6, TO, sizeof(list));
 	memcpy(f->data, list, sizeof(list));

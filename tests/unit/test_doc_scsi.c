@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_doc_scsi.c - doc/scsi.md names exactly the commands, VPD pages, mode pages and sense codes that the code has
+ * test_doc_scsi.c - doc/scsi.md names exactly the commands, VPD pages, mode pages, log pages and sense codes that the code has
  *
  * A table of the page is the lines after its heading that begin with "| " and a hexadecimal digit; the first two columns
  * are code and name. A failure prints the row that should be there.
@@ -8,6 +8,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "scsi/log_pages.h"
 #include "scsi/lu_impl.h"
 #include "scsi/mode_pages.h"
 #include "scsi_fixture.h"
@@ -129,6 +130,19 @@ START_TEST(mode_pages)
 }
 END_TEST
 
+START_TEST(log_pages)
+{
+	char code[16];
+
+	read_table("## Log pages");
+	for (unsigned i = 0; i < SHEAF_LOG_PAGES; i++) {
+		put_code(code, sizeof(code), sheaf_log_pages[i].code, false, 0);
+		expect_row(code, NULL);
+	}
+	expect_no_more();
+}
+END_TEST
+
 /* Against the header, as an enumeration cannot be walked. */
 START_TEST(sense_codes)
 {
@@ -157,6 +171,7 @@ int main(void)
 	tcase_add_test(tc, commands);
 	tcase_add_test(tc, vpd_pages);
 	tcase_add_test(tc, mode_pages);
+	tcase_add_test(tc, log_pages);
 	tcase_add_test(tc, sense_codes);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
