@@ -241,7 +241,8 @@ void sheaf_driver_session_answer(struct sheaf_driver_session *s, struct sheaf_me
 	m->result = method && s->initialized ? method(s->driver->ops, s->controller, m->values) : -EPROTO;
 }
 
-void sheaf_driver_session_init(struct sheaf_driver_session *s, const struct sheaf_driver *driver, sheaf_driver_resize resize)
+void sheaf_driver_session_init(struct sheaf_driver_session *s, const struct sheaf_driver *driver,
+			       sheaf_driver_resize resize)
 {
 	*s = (struct sheaf_driver_session){ .driver = driver, .resize = resize, .region.fd = -1 };
 	s->workers.ops = driver->ops;

@@ -49,7 +49,8 @@ int sheaf_workers_add_queue(struct sheaf_workers *workers, uint64_t index, uint6
 /**
  * sheaf_workers_add() - worker @index, the next one, with a loop, a context and a lane from each queue
  * @bell_fd: what the host rings; taken, also on failure.
- * Return: 0; -EPROTO: not the next; -ENOMEM, also without queues; -EOPNOTSUPP: not @bundled, and the driver has no method for that; -errno of the loop or of create_context().
+ * Return: 0; -EPROTO: not the next; -ENOMEM, also without queues; -EOPNOTSUPP: not @bundled, and the driver has no method for that;
+ * -errno of the loop or of create_context().
  */
 int sheaf_workers_add(struct sheaf_workers *workers, uint64_t index, bool bundled, int bell_fd);
 /** Are all there, and none runs? */

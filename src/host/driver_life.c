@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sheaf/driver.h>
@@ -19,10 +17,11 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "host/driver_bells.h"
+#include "host/driver_wishes.h"
 #include "host/driver_words.h"
 #include "host/queue.h"
 #include "host/recover.h"
-#include "seam/bell.h"
 
 #define MS UINT64_C(1000000)
 
@@ -39,51 +38,29 @@
 /* The fence of the images is looked at this often. */
 #define FENCE_LOOK_MIN_MS 1
 #define FENCE_LOOK_MAX_MS 50
-/* Events that a loop did not take are looked at again: it may have ended. */
-#define EVENT_LOOK_MS 100
-
-struct wish {
-	bool there, drain;
-	char *command; /* or NULL */
-	char why[128];
-};
-
-struct resize_wish {
-	bool there;
-	unsigned index, parts;
-	uint64_t bytes;
-	int result;
-	sem_t *done;
-};
+/* While the driver is brought up nobody wakes the thread. */
+#define START_LOOK_MS 100
 
 struct sheaf_life {
 	const struct sheaf_life_options *options;
-	struct sheaf_remote remote;
+	struct sheaf_driver_setup setup;
+	struct sheaf_driver_bells bells;
 	struct sheaf_host *host;
 	pthread_t thread;
 	bool has_thread;
-	sem_t started, handled;
+	sem_t started;
 	int start_result;
-	int event_fd; /* wakes the thread */
 	int listen_fd;
 	/* The thread's: */
 	struct sheaf_driver_process process;
 	char *command, *last_good_command;
-	bool named;	    /* remote.name is that of the process that is there */
 	unsigned fruitless; /* starts in a row */
 	uint64_t up_ns, completed_before;
 	/* Any thread's: */
 	_Atomic bool watching, ending;
 	_Atomic int state, pid;
 	_Atomic uint64_t restarts, last_restart_ms, refused;
-	_Atomic bool can_resize; /* the driver that is there */
-	pthread_mutex_t lock;	 /* guards wish and resize */
-	struct wish wish;
-	struct resize_wish resize;
-	bool ended; /* nobody looks at wishes any more */
-	int *queue_bells, *worker_bells;
-	uint32_t queue_count, worker_count;
-	struct sheaf_bell *bells; /* one a queue; its loop's */
+	struct sheaf_wishes wishes;
 };
 
 static void set_state(struct sheaf_life *life, enum sheaf_life_state state)
@@ -92,18 +69,10 @@ static void set_state(struct sheaf_life *life, enum sheaf_life_state state)
 	atomic_store(&life->pid, life->process.pid > 0 ? life->process.pid : 0);
 }
 
-static void wake(struct sheaf_life *life)
-{
-	uint64_t one = 1;
-
-	if (write(life->event_fd, &one, sizeof(one)) < 0)
-		return; /* full: it is going to wake */
-}
-
 /* Wait for the driver's end, what it prints, a driver that connects, or somebody's wish; at most @ms, -1: no limit. */
 static void look(struct sheaf_life *life, int ms)
 {
-	struct pollfd fds[] = { { .fd = life->event_fd, .events = POLLIN },
+	struct pollfd fds[] = { { .fd = life->wishes.event_fd, .events = POLLIN },
 				{ .fd = life->process.pidfd, .events = POLLIN },
 				{ .fd = life->process.log_fd, .events = POLLIN },
 				{ .fd = life->process.pidfd < 0 ? life->listen_fd : -1,
@@ -112,7 +81,7 @@ static void look(struct sheaf_life *life, int ms)
 
 	if (poll(fds, 4, ms) <= 0)
 		return;
-	if (fds[0].revents && read(life->event_fd, &value, sizeof(value)) < 0)
+	if (fds[0].revents && read(life->wishes.event_fd, &value, sizeof(value)) < 0)
 		return;
 	sheaf_driver_read_log(&life->process);
 	/* The write end is closed, and it lives: nothing more to hear. */
@@ -148,34 +117,7 @@ static bool is_ending(struct sheaf_life *life)
 	return atomic_load(&life->ending);
 }
 
-/* --- the queues --- */
-
-static void wait_handled(struct sheaf_life *life)
-{
-	struct timespec until;
-
-	for (;;) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += (long)(EVENT_LOOK_MS * MS);
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		if (sem_timedwait(&life->handled, &until) == 0)
-			return;
-		for (uint32_t i = 0; i < life->host->options.queues; i++)
-			sheaf_queue_post_again(life->host->queues[i]);
-	}
-}
-
-/* Returns when all of them have done it. */
-static void tell_queues(struct sheaf_life *life, enum sheaf_queue_event event, const char *reason)
-{
-	uint32_t n = life->host->options.queues;
-
-	for (uint32_t i = 0; i < n; i++)
-		sheaf_queue_post(life->host->queues[i], event, reason, &life->handled);
-	for (uint32_t i = 0; i < n; i++)
-		wait_handled(life);
-}
+/* --- what the queues have done --- */
 
 static uint64_t tasks_completed(const struct sheaf_life *life)
 {
@@ -197,85 +139,6 @@ static uint64_t tasks_out(const struct sheaf_life *life)
 }
 
 /* --- starting --- */
-
-/* For people: its name, or while it has not said that, what was started. */
-static const char *name_of(const struct sheaf_life *life)
-{
-	if (life->named)
-		return life->remote.name;
-	return life->command ? life->command : life->options->socket_path;
-}
-
-static int failed(struct sheaf_life *life, enum sheaf_call call, int error)
-{
-	sheaf_error("driver %s: %s failed: %s", name_of(life), sheaf_call_name(call),
-		    error == -ETIMEDOUT ? "no answer in time"
-		    : error == -EPIPE	? "its process ended"
-		    : error == -EPROTO	? "the answer is none"
-					: strerror(-error));
-	return error;
-}
-
-static int call(struct sheaf_life *life, enum sheaf_call what, struct sheaf_message *m, int fd)
-{
-	int r = sheaf_remote_call(&life->remote, what, m, fd);
-
-	return r < 0 ? failed(life, what, r) : 0;
-}
-
-static int say_start(struct sheaf_life *life)
-{
-	struct sheaf_message m = { .values = { SHEAF_DRIVER_API, life->options->slots,
-					       life->options->file_count,
-					       (uint64_t)life->options->io } };
-	int r = call(life, SHEAF_CALL_START, &m, -1);
-
-	if (r < 0)
-		return r;
-	if (m.values[0] != SHEAF_DRIVER_API) {
-		sheaf_error("driver %s was built for version %llu of the interface, this is %u",
-			    name_of(life), (unsigned long long)m.values[0], SHEAF_DRIVER_API);
-		return -EPROTO;
-	}
-	if (!sheaf_driver_name_is_plain(m.text))
-		return failed(life, SHEAF_CALL_START, -EPROTO);
-	if (strcmp(life->remote.name, m.text) != 0)
-		strcpy(life->remote.name, m.text);
-	life->named = true;
-	atomic_store(&life->can_resize, (m.values[4] & SHEAF_CAN_RESIZE) != 0);
-	return 0;
-}
-
-static int say_image(struct sheaf_life *life, unsigned index)
-{
-	struct sheaf_driver_file *file = &life->options->files[index];
-	struct sheaf_message m = {
-		.values = { index, file->offset_bytes, file->size_bytes, file->block_size,
-			    (file->read_only ? SHEAF_IMAGE_READ_ONLY : 0) |
-				    (file->direct ? SHEAF_IMAGE_DIRECT : 0),
-			    (uint64_t)(int64_t)file->flush_error },
-	};
-	int fd = sheaf_driver_file_open(file), r;
-
-	if (fd < 0) {
-		sheaf_error("%s: cannot be opened for the driver: %s", file->path, strerror(-fd));
-		return fd;
-	}
-	snprintf(m.text, sizeof(m.text), "%s %s", file->serial, file->path);
-	r = call(life, SHEAF_CALL_IMAGE, &m, fd);
-	close(fd); /* the driver's is the only one: see sheaf_driver_file_is_free() */
-	return r;
-}
-
-static int say_create(struct sheaf_life *life)
-{
-	struct sheaf_message m = { 0 };
-	int r = say_start(life);
-
-	for (unsigned i = 0; r == 0 && i < life->options->file_count; i++)
-		r = say_image(life, i);
-	return r < 0 ? r : call(life, SHEAF_CALL_CREATE, &m, -1);
-}
 
 static bool has_connected(struct sheaf_life *life)
 {
@@ -314,40 +177,13 @@ static int start_driver(struct sheaf_life *life)
 {
 	int r;
 
-	life->named = false;
+	life->setup.named = false;
+	life->setup.called = life->command ? life->command : life->options->socket_path;
 	r = get_process(life);
 	if (r < 0)
 		return r;
 	set_state(life, SHEAF_LIFE_STARTING);
-	sheaf_remote_connect(&life->remote, life->process.channel, life->process.pidfd);
-	return say_create(life);
-}
-
-static int say_queues(struct sheaf_life *life)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < life->host->options.queues; i++) {
-		const struct sheaf_queue *queue = life->host->queues[i];
-		struct sheaf_message m = { .values = { i, queue->first_slot, queue->slot_count } };
-
-		r = call(life, SHEAF_CALL_QUEUE, &m, life->queue_bells[i]);
-	}
-	return r;
-}
-
-static int say_run(struct sheaf_life *life)
-{
-	struct sheaf_message m;
-	int r = say_queues(life);
-
-	for (uint32_t w = 0; r == 0 && w < life->host->workers; w++) {
-		m = (struct sheaf_message){ .values = { w, life->host->bundled } };
-		r = call(life, SHEAF_CALL_WORKER, &m, life->worker_bells[w]);
-	}
-	m = (struct sheaf_message){ .values = { life->host->workers,
-						life->options->rights.sandbox } };
-	return r < 0 ? r : call(life, SHEAF_CALL_RUN, &m, -1);
+	return sheaf_driver_setup_create(&life->setup, &life->process);
 }
 
 /* --- ending --- */
@@ -365,7 +201,7 @@ static bool wait_for_fence(struct sheaf_life *life)
 				    "kernel, for a disk perhaps; its tasks end by their deadlines, "
 				    "and no "
 				    "other driver is started before it is gone",
-				    life->remote.name, life->process.pid);
+				    life->setup.remote.name, life->process.pid);
 		told = true;
 		if (is_ending(life))
 			return false;
@@ -395,7 +231,7 @@ static bool put_down(struct sheaf_life *life, char *how, size_t size)
 	sheaf_driver_signal(&life->process, SIGKILL);
 	if (!wait_for_fence(life))
 		return false;
-	sheaf_remote_connect(&life->remote, -1, -1);
+	sheaf_remote_connect(&life->setup.remote, -1, -1);
 	sheaf_driver_reap(&life->process, how, size);
 	set_state(life, SHEAF_LIFE_DYING);
 	for (unsigned i = 0; i < life->options->file_count; i++)
@@ -413,7 +249,7 @@ static int try_restart(struct sheaf_life *life)
 	if (r == 0)
 		r = sheaf_host_bring_up_again(life->host);
 	if (r == 0)
-		r = say_run(life);
+		r = sheaf_driver_setup_run(&life->setup, life->host, &life->bells);
 	return r < 0 ? r : sheaf_host_initialize_targets_again(life->host);
 }
 
@@ -434,8 +270,8 @@ static void give_up(struct sheaf_life *life)
 		    "--driver-restarts=%u; all tasks end with an error. Once it is mended: sheaf "
 		    "driver "
 		    "restart DIR",
-		    life->remote.name, life->fruitless, life->options->restarts);
-	tell_queues(life, SHEAF_QUEUE_EVENT_FAIL, NULL);
+		    life->setup.remote.name, life->fruitless, life->options->restarts);
+	sheaf_host_tell_queues(life->host, SHEAF_QUEUE_EVENT_FAIL, NULL);
 	set_state(life, SHEAF_LIFE_FAILED);
 }
 
@@ -464,7 +300,7 @@ static void note_up(struct sheaf_life *life, uint64_t since_ns)
 		return;
 	atomic_fetch_add(&life->restarts, 1);
 	atomic_store(&life->last_restart_ms, (life->up_ns - since_ns) / MS);
-	sheaf_warning("driver %s: a new one serves, process %d, after %llu ms", life->remote.name,
+	sheaf_warning("driver %s: a new one serves, process %d, after %llu ms", life->setup.remote.name,
 		      life->process.pid, (unsigned long long)((life->up_ns - since_ns) / MS));
 }
 
@@ -478,9 +314,9 @@ static void replace(struct sheaf_life *life, const char *why)
 
 	if (!put_down(life, how, sizeof(how)))
 		return;
-	sheaf_warning("driver %s: %s%s%s; what it had goes to a new one", life->remote.name, how,
+	sheaf_warning("driver %s: %s%s%s; what it had goes to a new one", life->setup.remote.name, how,
 		      why ? ", " : "", why ? why : "");
-	tell_queues(life, SHEAF_QUEUE_EVENT_GONE, how);
+	sheaf_host_tell_queues(life->host, SHEAF_QUEUE_EVENT_GONE, how);
 	life->fruitless = tasks_completed(life) > life->completed_before ? 0 : life->fruitless + 1;
 	while (r < 0) {
 		if (life->fruitless > life->options->restarts || life->options->restarts == 0) {
@@ -496,12 +332,12 @@ static void replace(struct sheaf_life *life, const char *why)
 			break;
 		if (!put_down(life, how, sizeof(how)))
 			return;
-		tell_queues(life, SHEAF_QUEUE_EVENT_GONE, how);
+		sheaf_host_tell_queues(life->host, SHEAF_QUEUE_EVENT_GONE, how);
 		fall_back(life);
 		life->fruitless++;
 		why = NULL;
 	}
-	tell_queues(life, SHEAF_QUEUE_EVENT_BACK, NULL);
+	sheaf_host_tell_queues(life->host, SHEAF_QUEUE_EVENT_BACK, NULL);
 	note_up(life, since_ns);
 }
 
@@ -510,23 +346,12 @@ static bool has_drained(struct sheaf_life *life)
 	return tasks_out(life) == 0 || is_gone(life) || is_ending(life);
 }
 
-static struct wish take_wish(struct sheaf_life *life)
-{
-	struct wish wish;
-
-	pthread_mutex_lock(&life->lock);
-	wish = life->wish;
-	life->wish = (struct wish){ 0 };
-	pthread_mutex_unlock(&life->lock);
-	return wish;
-}
-
 /* The driver has nothing to do any more, if that can be had. */
 static void drain(struct sheaf_life *life)
 {
 	uint64_t until_ns = sheaf_clock_ns() + DRAIN_MS * MS;
 
-	tell_queues(life, SHEAF_QUEUE_EVENT_HOLD, NULL);
+	sheaf_host_tell_queues(life->host, SHEAF_QUEUE_EVENT_HOLD, NULL);
 	while (!has_drained(life) && sheaf_clock_ns() < until_ns)
 		look(life, 1);
 	sheaf_driver_signal(&life->process, SIGTERM);
@@ -535,9 +360,9 @@ static void drain(struct sheaf_life *life)
 
 static void fulfil(struct sheaf_life *life)
 {
-	struct wish wish = take_wish(life);
+	struct sheaf_wish_replace wish;
 
-	if (!wish.there)
+	if (!sheaf_wishes_take_replace(&life->wishes, &wish))
 		return;
 	if (wish.command) {
 		free(life->command);
@@ -551,30 +376,21 @@ static void fulfil(struct sheaf_life *life)
 
 /* --- resizing --- */
 
-static bool take_resize(struct sheaf_life *life, struct resize_wish *ret)
-{
-	pthread_mutex_lock(&life->lock);
-	*ret = life->resize;
-	life->resize.there = false;
-	pthread_mutex_unlock(&life->lock);
-	return ret->there;
-}
-
 /* This driver, or the one that comes after it. */
-static int resize(struct sheaf_life *life, const struct resize_wish *wish)
+static int resize(struct sheaf_life *life, const struct sheaf_wish_resize *wish)
 {
 	struct sheaf_driver_file *file = &life->options->files[wish->index];
 	struct sheaf_message m = { .values = { wish->index, wish->bytes, wish->parts } };
 	uint64_t before = file->size_bytes;
 	int r = 0;
 
-	if (life->process.pidfd >= 0 && !atomic_load(&life->can_resize))
+	if (life->process.pidfd >= 0 && !atomic_load(&life->setup.can_resize))
 		return -EOPNOTSUPP;
 	file->size_bytes = wish->bytes;
 	if (life->process.pidfd >= 0)
-		r = sheaf_remote_call(&life->remote, SHEAF_CALL_RESIZE, &m, -1);
+		r = sheaf_remote_call(&life->setup.remote, SHEAF_CALL_RESIZE, &m, -1);
 	if (r == -ETIMEDOUT || r == -EPROTO) {
-		sheaf_error("driver %s: resize failed: %s; it is replaced", name_of(life),
+		sheaf_error("driver %s: resize failed: %s; it is replaced", sheaf_driver_setup_name(&life->setup),
 			    r == -EPROTO ? "the answer is none" : "no answer in time");
 		sheaf_driver_signal(&life->process, SIGKILL);
 		r = 0;
@@ -588,25 +404,11 @@ static int resize(struct sheaf_life *life, const struct resize_wish *wish)
 
 static void fulfil_resize(struct sheaf_life *life)
 {
-	struct resize_wish wish;
-	int r;
+	struct sheaf_wish_resize wish;
 
-	if (!take_resize(life, &wish))
-		return;
-	r = is_ending(life) ? -ECANCELED : resize(life, &wish);
-	pthread_mutex_lock(&life->lock);
-	life->resize.result = r;
-	pthread_mutex_unlock(&life->lock);
-	sem_post(wish.done);
-}
-
-/* Who wished for something and is not served any more is told. */
-static void end_wishes(struct sheaf_life *life)
-{
-	pthread_mutex_lock(&life->lock);
-	life->ended = true;
-	pthread_mutex_unlock(&life->lock);
-	fulfil_resize(life);
+	if (sheaf_wishes_take_resize(&life->wishes, &wish))
+		sheaf_wishes_answer_resize(&life->wishes, &wish,
+					   is_ending(life) ? -ECANCELED : resize(life, &wish));
 }
 
 /* --- the thread --- */
@@ -618,11 +420,11 @@ static void end_driver(struct sheaf_life *life)
 
 	if (life->process.pidfd < 0)
 		return;
-	life->remote.bring_up_ms = STOP_MS;
-	if (!is_gone(life) && sheaf_remote_call(&life->remote, SHEAF_CALL_STOP, &m, -1) == 0)
+	life->setup.remote.bring_up_ms = STOP_MS;
+	if (!is_gone(life) && sheaf_remote_call(&life->setup.remote, SHEAF_CALL_STOP, &m, -1) == 0)
 		look_until(life, STOP_MS, is_gone);
 	if (!put_down(life, how, sizeof(how)))
-		sheaf_error("driver %s: process %d is left behind", life->remote.name,
+		sheaf_error("driver %s: process %d is left behind", life->setup.remote.name,
 			    life->process.pid);
 }
 
@@ -643,9 +445,10 @@ static void *life_main(void *arg)
 		if (watching && !(life->process.pidfd >= 0 && is_gone(life)))
 			fulfil_resize(life);
 		if (!is_ending(life))
-			look(life, watching ? -1 : EVENT_LOOK_MS);
+			look(life, watching ? -1 : START_LOOK_MS);
 	}
-	end_wishes(life);
+	sheaf_wishes_end(&life->wishes);
+	fulfil_resize(life); /* who waits is told */
 	end_driver(life);
 	return NULL;
 }
@@ -662,16 +465,15 @@ static int replace_driver(void *arg, const char *why)
 static int prepare(struct sheaf_life *life)
 {
 	const struct sheaf_life_options *o = life->options;
+	int r;
 
 	life->process = SHEAF_DRIVER_PROCESS_NONE;
 	life->listen_fd = -1;
-	sheaf_remote_init(&life->remote);
+	sheaf_driver_setup_init(&life->setup, o);
 	sem_init(&life->started, 0, 0);
-	sem_init(&life->handled, 0, 0);
-	pthread_mutex_init(&life->lock, NULL);
-	life->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (life->event_fd < 0)
-		return -errno;
+	r = sheaf_wishes_init(&life->wishes);
+	if (r < 0)
+		return r;
 	if (o->command && !(life->command = strdup(o->command)))
 		return -ENOMEM;
 	if (!o->command) {
@@ -711,110 +513,48 @@ int sheaf_life_create(const struct sheaf_life_options *options, struct sheaf_lif
 
 struct sheaf_remote *sheaf_life_remote(struct sheaf_life *life)
 {
-	return &life->remote;
-}
-
-static int make_bells(int **ret_bells, uint32_t count)
-{
-	int *bells = calloc(count, sizeof(int));
-
-	if (!bells)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++)
-		bells[i] = -1;
-	*ret_bells = bells;
-	for (uint32_t i = 0; i < count; i++) {
-		bells[i] = sheaf_bell_make();
-		if (bells[i] < 0)
-			return bells[i];
-	}
-	return 0;
+	return &life->setup.remote;
 }
 
 int sheaf_life_connect(struct sheaf_life *life, struct sheaf_host *host)
 {
-	uint32_t queues = host->options.queues;
-	int r = make_bells(&life->queue_bells, queues);
+	int r = sheaf_driver_bells_make(&life->bells, host);
 
-	life->queue_count = queues;
-	life->worker_count = host->workers;
-	life->bells = calloc(queues, sizeof(*life->bells));
-	if (r == 0)
-		r = life->bells ? make_bells(&life->worker_bells, host->workers) : -ENOMEM;
 	if (r < 0)
 		return r;
 	life->host = host;
-	for (uint32_t i = 0; i < queues; i++)
-		for (uint32_t w = 0; w < host->workers; w++)
-			sheaf_queue_attach_worker(host->queues[i], w, life->worker_bells[w]);
-	r = say_run(life);
+	r = sheaf_driver_setup_run(&life->setup, host, &life->bells);
 	if (r < 0)
 		return r;
 	host->replace_arg = life;
 	host->replace_driver = replace_driver;
 	note_up(life, 0);
 	atomic_store(&life->watching, true);
-	wake(life);
+	sheaf_wishes_wake(&life->wishes);
 	return 0;
 }
 
 void sheaf_life_listen(struct sheaf_life *life, uint32_t queue, struct sheaf_loop *loop)
 {
-	sheaf_bell_listen(&life->bells[queue], loop, life->queue_bells[queue]);
+	sheaf_driver_bells_listen(&life->bells, queue, loop);
 }
 
 int sheaf_life_replace(struct sheaf_life *life, const char *command, const char *why,
 		       bool drain_first)
 {
-	struct wish wish = { .there = true, .drain = drain_first };
-	int r = 0;
-
 	if (command && life->listen_fd >= 0)
 		return -EINVAL; /* it is not us who starts it */
-	if (command && !(wish.command = strdup(command)))
-		return -ENOMEM;
-	snprintf(wish.why, sizeof(wish.why), "%s", why ? why : "");
-	pthread_mutex_lock(&life->lock);
-	if (life->wish.there)
-		r = -EBUSY;
-	else
-		life->wish = wish;
-	pthread_mutex_unlock(&life->lock);
-	if (r < 0)
-		free(wish.command);
-	wake(life);
-	return r;
+	return sheaf_wishes_replace(&life->wishes, command, why, drain_first);
 }
 
 bool sheaf_life_can_resize(struct sheaf_life *life)
 {
-	return atomic_load(&life->pid) == 0 || atomic_load(&life->can_resize);
+	return atomic_load(&life->pid) == 0 || atomic_load(&life->setup.can_resize);
 }
 
 int sheaf_life_resize(struct sheaf_life *life, unsigned index, uint64_t bytes, unsigned parts)
 {
-	sem_t done;
-	int r = 0;
-
-	sem_init(&done, 0, 0);
-	pthread_mutex_lock(&life->lock);
-	if (life->ended)
-		r = -ECANCELED;
-	else
-		life->resize = (struct resize_wish){
-			.there = true, .index = index, .parts = parts, .bytes = bytes, .done = &done
-		};
-	pthread_mutex_unlock(&life->lock);
-	if (r == 0) {
-		wake(life);
-		while (sem_wait(&done) < 0)
-			;
-		pthread_mutex_lock(&life->lock);
-		r = life->resize.result;
-		pthread_mutex_unlock(&life->lock);
-	}
-	sem_destroy(&done);
-	return r;
+	return sheaf_wishes_resize(&life->wishes, index, bytes, parts);
 }
 
 struct sheaf_life_info sheaf_life_info(struct sheaf_life *life)
@@ -831,40 +571,26 @@ struct sheaf_life_info sheaf_life_info(struct sheaf_life *life)
 void sheaf_life_end(struct sheaf_life *life)
 {
 	atomic_store(&life->ending, true);
-	wake(life);
+	sheaf_wishes_wake(&life->wishes);
 	if (life->has_thread)
 		pthread_join(life->thread, NULL);
 	life->has_thread = false;
-}
-
-static void close_bells(int *bells, uint32_t count)
-{
-	for (uint32_t i = 0; bells && i < count; i++)
-		if (bells[i] >= 0)
-			close(bells[i]);
-	free(bells);
 }
 
 struct sheaf_life *sheaf_life_free(struct sheaf_life *life)
 {
 	if (!life)
 		return NULL;
-	close_bells(life->queue_bells, life->queue_count);
-	close_bells(life->worker_bells, life->worker_count);
-	free(life->bells);
+	sheaf_driver_bells_close(&life->bells);
 	if (life->listen_fd >= 0) {
 		close(life->listen_fd);
 		unlink(life->options->socket_path);
 	}
-	if (life->event_fd >= 0)
-		close(life->event_fd);
-	free(life->wish.command);
+	sheaf_wishes_deinit(&life->wishes);
 	free(life->command);
 	free(life->last_good_command);
-	sheaf_remote_deinit(&life->remote);
+	sheaf_driver_setup_deinit(&life->setup);
 	sem_destroy(&life->started);
-	sem_destroy(&life->handled);
-	pthread_mutex_destroy(&life->lock);
 	free(life);
 	return NULL;
 }

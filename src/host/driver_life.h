@@ -22,26 +22,11 @@
 #ifndef SHEAF_DRIVER_LIFE_H
 #define SHEAF_DRIVER_LIFE_H
 
-#include <stdatomic.h>
-
-#include "host/driver_image.h"
-#include "host/driver_remote.h"
-#include "host/driver_spawn.h"
+#include "host/driver_setup.h"
 #include "host/host.h"
 #include "loop/loop.h"
 
 struct sheaf_life;
-
-struct sheaf_life_options {
-	const char *command;	 /* --driver: words; NULL: one that connects to */
-	const char *socket_path; /* --driver-socket */
-	struct sheaf_driver_rights rights;
-	unsigned restarts; /* in a row, without a task done */
-	struct sheaf_driver_file *files;
-	unsigned file_count;
-	enum sheaf_io_backend io;
-	uint32_t slots; /* that the host would like */
-};
 
 enum sheaf_life_state {
 	SHEAF_LIFE_STARTING,

@@ -3,6 +3,7 @@
 #include "host/recover.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <sheaf/scsi.h>
 
@@ -10,6 +11,9 @@
 #include "base/log.h"
 #include "host/slot.h"
 #include "scsi/sense.h"
+
+/* Events that a loop did not take are looked at again: it may have ended. */
+#define EVENT_LOOK_MS 100
 
 /*
  * SPC-4, SBC-4. A read, a write of given data at a given place, a flush, an unmap, an inquiry: twice is as good as once, as long as
@@ -312,6 +316,35 @@ void sheaf_queue_post_again(struct sheaf_queue *queue)
 	pthread_mutex_unlock(&queue->recover.lock);
 	if (queue->loop)
 		sheaf_loop_wake(queue->loop);
+}
+
+static void wait_handled(struct sheaf_host *host, sem_t *handled)
+{
+	struct timespec until;
+
+	for (;;) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += EVENT_LOOK_MS * 1000000L;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		if (sem_timedwait(handled, &until) == 0)
+			return;
+		for (uint32_t i = 0; i < host->options.queues; i++)
+			sheaf_queue_post_again(host->queues[i]);
+	}
+}
+
+void sheaf_host_tell_queues(struct sheaf_host *host, enum sheaf_queue_event event, const char *reason)
+{
+	uint32_t n = host->options.queues;
+	sem_t handled;
+
+	sem_init(&handled, 0, 0);
+	for (uint32_t i = 0; i < n; i++)
+		sheaf_queue_post(host->queues[i], event, reason, &handled);
+	for (uint32_t i = 0; i < n; i++)
+		wait_handled(host, &handled);
+	sem_destroy(&handled);
 }
 
 void sheaf_queue_set_running(struct sheaf_queue *queue, bool running)

@@ -49,6 +49,8 @@ void sheaf_queue_post(struct sheaf_queue *queue, enum sheaf_queue_event event, c
 		      sem_t *handled);
 /** What was posted and not handled is done here, if the loop has stopped running meanwhile. Thread: as for post. */
 void sheaf_queue_post_again(struct sheaf_queue *queue);
+/** All queues of @host do @event; returns when they have. Thread: none of the loops', one at a time. */
+void sheaf_host_tell_queues(struct sheaf_host *host, enum sheaf_queue_event event, const char *reason);
 /**
  * The queue's loop begins, or ceases, to take turns. A loop that has begun handles what is posted in its next turn. Thread: the
  * loop's.
