@@ -37,7 +37,8 @@ struct sheaf_fuse {
 	/* A line that was written to .sheaf/control; 0 or a negative errno. Optional. */
 	int (*control)(void *arg, const char *text);
 	void *stats_arg; /* of all these */
-	_Atomic bool ended; /* the connection is gone */
+	_Atomic bool ended; /* the connection is gone, or the server ends by itself; then it answers what it has */
+	_Atomic bool gone;  /* the kernel says that it is: callers have got an error, and do not wait any more */
 	void (*on_end)(void *arg); /* called when it is, once or more; thread: any loop */
 	/* A request can neither be answered nor wait any longer: the connection must be aborted. Thread: any loop. */
 	void (*on_stuck)(void *arg);

@@ -14,7 +14,8 @@
  *   2. At most SHEAF_CALLERS_MAX calls at a time, and of a queue's entries a quarter, but one: a stalled caller holds its entry.
  *      More are EBUSY at once.
  *   3. A caller's thread that makes no progress for STALLED_NS is left to itself, and its ioctl() fails.
- *   4. All that a process_vm_*() call reads or writes is done before the reply; the thread id is good until then.
+ *   4. All that a process_vm_*() call reads or writes is done before the reply; the thread id is good until then, or until the
+ *      connection ends: then no further call begins.
  */
 #include "fuse/node.h"
 
@@ -336,6 +337,15 @@ static int write_outcome(struct sheaf_caller *caller)
 
 /* SG_IO: on the loop */
 
+/* (4) With the connection the ioctl() has ended, and its memory is its owner's again, or its thread id somebody else's. */
+static bool end_if_gone(struct sheaf_request *request)
+{
+	if (!atomic_load(&request->fq->fuse->gone))
+		return false;
+	end_call(request, -ENOTCONN);
+	return true;
+}
+
 static void wrote_outcome(struct sheaf_request *request)
 {
 	end_call(request, sheaf_node_worked(request));
@@ -354,6 +364,8 @@ static void command_ended(struct sheaf_request *request, const struct sheaf_resu
 	sheaf_leave_gate(request);
 	if (!request->file->unit.read_only)
 		atomic_fetch_add_explicit(&request->file->written_count, 1, memory_order_relaxed);
+	if (end_if_gone(request))
+		return;
 	if (sense > SHEAF_SG_SENSE_MAX)
 		sense = SHEAF_SG_SENSE_MAX;
 	caller->outcome = (struct sheaf_sg_outcome){
@@ -408,6 +420,8 @@ static void got_command(struct sheaf_request *request)
 		end_call(request, r);
 		return;
 	}
+	if (end_if_gone(request))
+		return;
 	/* Whatever the command does, no read-modify-write of the mount's is half done meanwhile. */
 	request->from = 0;
 	request->to = sheaf_disk_size(request->file);

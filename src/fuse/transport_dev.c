@@ -40,6 +40,7 @@ static struct sheaf_request *op_request(struct sheaf_op *op, size_t member)
 void sheaf_transport_stop(struct sheaf_fuse_queue *fq)
 {
 	fq->stopped = true;
+	atomic_store(&fq->fuse->gone, true);
 	if (!atomic_exchange(&fq->fuse->ended, true) && fq->fuse->on_end)
 		fq->fuse->on_end(fq->fuse->end_arg);
 }

@@ -168,6 +168,21 @@ def late(fd):
     expect("nothing came", command.h.resid == 512)
 
 
+def aborted(fd, go):
+    """A command that ends when its ioctl() was ended by an abort of the connection: what it would tell is nobody's any more."""
+    command = read10(blocks=8)
+    command.data[:] = b"\x55" * len(command.data)
+    command.h.resid = command.h.duration = 4242
+    print("sends", flush=True)
+    r = command.send(fd)
+    expect(f"ECONNABORTED or ENOTCONN, not {r}", r in (errno.ECONNABORTED, errno.ENOTCONN))
+    print("over", flush=True)
+    while not os.path.exists(go):
+        time.sleep(0.05)
+    expect("data as it was", command.data.raw == b"\x55" * len(command.data))
+    expect("header as it was", command.h.resid == command.h.duration == 4242 and command.h.info == 0)
+
+
 def stall(fd, disk, go):
     """A data pointer into a mapping of another mount, whose server stands still once @go is there."""
     with open(disk, "r+b") as f:
@@ -182,5 +197,5 @@ def stall(fd, disk, go):
         os._exit(0)
 
 
-rules = {r.__name__: r for r in (hostile, outcome, scatter, into_mapping, late, stall)}
+rules = {r.__name__: r for r in (hostile, outcome, scatter, into_mapping, late, aborted, stall)}
 rules[sys.argv[2]](os.open(sys.argv[1], os.O_RDWR), *sys.argv[3:])
