@@ -310,6 +310,21 @@ static inline void fixture_close(struct scsi_fixture *f)
 	sheaf_store_free(&f->fake->store);
 }
 
+/* Initiators 0 (@f) and 1 (@other) on one LU. */
+static inline void fixture_open_two(struct scsi_fixture *f, struct scsi_fixture *other, uint64_t size,
+				    uint32_t block_size, bool read_only)
+{
+	fixture_open(f, size, block_size, read_only);
+	fixture_share(other, f);
+	other->initiator = 1;
+}
+
+static inline void fixture_close_two(struct scsi_fixture *f, struct scsi_fixture *other)
+{
+	free(other->data);
+	fixture_close(f);
+}
+
 /* Start a command without draining; data of the last command is gone. */
 static inline void fixture_start(struct scsi_fixture *f, const uint8_t *cdb, unsigned size,
 				 enum sheaf_transfer_direction direction, uint64_t count)
@@ -384,6 +399,15 @@ static inline unsigned fixture_sense(const struct scsi_fixture *f, struct sheaf_
 	if (ret_sense)
 		*ret_sense = sense;
 	return (unsigned)sense.key << 16 | sense.asc;
+}
+
+/* fixture_run(), and its sense. */
+static inline unsigned fixture_send(struct scsi_fixture *f, const uint8_t *cdb, unsigned size,
+				    enum sheaf_transfer_direction direction, const void *out,
+				    uint64_t count)
+{
+	fixture_run(f, cdb, size, direction, out, count);
+	return fixture_sense(f, NULL);
 }
 
 #endif

@@ -27,17 +27,14 @@ static uint8_t data[256 * 2 * 512];
 
 static void open_512(void)
 {
-	fixture_open(&f, BLOCKS * 512, 512, false);
-	fixture_share(&other, &f);
-	other.initiator = 1;
+	fixture_open_two(&f, &other, BLOCKS * 512, 512, false);
 	for (unsigned i = 0; i < BLOCKS * 512; i++)
 		f.fake->bytes[i] = (uint8_t)(i / 512 + i % 512);
 }
 
 static void close_fixture(void)
 {
-	free(other.data);
-	fixture_close(&f);
+	fixture_close_two(&f, &other);
 }
 
 static void cdb16(uint8_t *cdb, uint8_t opcode, uint8_t bits, uint64_t lba)
@@ -55,8 +52,7 @@ static unsigned compare_and_write(uint8_t bits, uint64_t lba, uint8_t blocks, ui
 
 	cdb16(cdb, 0x89, bits, lba);
 	cdb[13] = blocks;
-	fixture_run(&f, cdb, 16, bytes ? TO : NONE, bytes ? data : NULL, bytes);
-	return fixture_sense(&f, NULL);
+	return fixture_send(&f, cdb, 16, bytes ? TO : NONE, bytes ? data : NULL, bytes);
 }
 
 /* Data that compares, and @fill to write. */
@@ -158,8 +154,7 @@ START_TEST(compare_and_write_limit_is_that_of_block_limits)
 	memset(f.fake->bytes, 0, BLOCKS * 4096);
 	cdb16(cdb, 0x89, 0, 0);
 	cdb[13] = 32;
-	fixture_run(&f, cdb, 16, TO, NULL, 2 * 32 * 4096);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), MISCOMPARE); /* 0xee */
+	ck_assert_uint_eq(fixture_send(&f, cdb, 16, TO, NULL, 2 * 32 * 4096), MISCOMPARE); /* 0xee */
 	cdb[13] = 33;
 	fixture_run(&f, cdb, 16, TO, NULL, 2 * 33 * 4096);
 	ck_assert_uint_eq(fixture_sense(&f, &sense), ILLEGAL_FIELD);
@@ -268,19 +263,15 @@ START_TEST(orwrite_refuses)
 	uint8_t cdb[16];
 
 	cdb16(cdb, 0x8b, 0, BLOCKS);
-	fixture_run(&f, cdb, 16, NONE, NULL, 0);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0); /* no blocks */
+	ck_assert_uint_eq(fixture_send(&f, cdb, 16, NONE, NULL, 0), 0); /* no blocks */
 	cdb[13] = 1;
-	fixture_run(&f, cdb, 16, TO, NULL, 512);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), OUT_OF_RANGE);
+	ck_assert_uint_eq(fixture_send(&f, cdb, 16, TO, NULL, 512), OUT_OF_RANGE);
 	cdb16(cdb, 0x8b, 0, 0);
 	cdb[13] = 1;
 	f.fake->fail[SHEAF_STORE_READ] = -EIO;
-	fixture_run(&f, cdb, 16, TO, NULL, 512);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), READ_ERROR);
+	ck_assert_uint_eq(fixture_send(&f, cdb, 16, TO, NULL, 512), READ_ERROR);
 	f.fake->fail[SHEAF_STORE_WRITE] = -EIO;
-	fixture_run(&f, cdb, 16, TO, NULL, 512);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), WRITE_ERROR);
+	ck_assert_uint_eq(fixture_send(&f, cdb, 16, TO, NULL, 512), WRITE_ERROR);
 }
 END_TEST
 
@@ -300,8 +291,7 @@ START_TEST(write_atomic_is_one_access_within_its_limits)
 		ck_assert_uint_eq(sheaf_get_be32(f.data + at), 0);
 	cdb16(cdb, 0x9c, 0x08, 7);
 	sheaf_put_be16(cdb + 12, (uint16_t)longest);
-	fixture_run(&f, cdb, 16, TO, NULL, longest * 512u);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, cdb, 16, TO, NULL, longest * 512u), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_WRITE], 1);
 	ck_assert(f.fake->last_fua);
 	ck_assert_uint_eq(f.fake->bytes[7 * 512], 0xee);
@@ -317,8 +307,7 @@ START_TEST(write_atomic_is_one_access_within_its_limits)
 	ck_assert_uint_eq(fixture_sense(&f, &sense), ILLEGAL_FIELD);
 	ck_assert(sense.field_byte == 11 && sense.field_bit == 3);
 	cdb16(cdb, 0x9c, 0, BLOCKS + 1);
-	fixture_run(&f, cdb, 16, NONE, NULL, 0);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), OUT_OF_RANGE);
+	ck_assert_uint_eq(fixture_send(&f, cdb, 16, NONE, NULL, 0), OUT_OF_RANGE);
 }
 END_TEST
 
@@ -332,8 +321,7 @@ START_TEST(write_protected_refuses_them_all)
 	fixture_share(&other, &f);
 	cdb16(cdb, opcodes[_i], 0, 0);
 	cdb[13] = 1;
-	fixture_run(&f, cdb, 16, TO, NULL, 1024);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), PROTECTED);
+	ck_assert_uint_eq(fixture_send(&f, cdb, 16, TO, NULL, 1024), PROTECTED);
 }
 END_TEST
 
@@ -361,8 +349,7 @@ static void write_one(struct scsi_fixture *who)
 {
 	uint8_t cdb[16] = { 0x2a, 0, 0, 0, 0, 0, 0, 0, 1 };
 
-	fixture_run(who, cdb, 10, TO, NULL, 512);
-	ck_assert_uint_eq(fixture_sense(who, NULL), 0);
+	ck_assert_uint_eq(fixture_send(who, cdb, 10, TO, NULL, 512), 0);
 }
 
 static void start_immed(struct scsi_fixture *who)
@@ -408,19 +395,15 @@ START_TEST(immed_that_fails_is_told_later_and_flushed_again)
 	ck_assert_uint_eq(fixture_sense(&other, NULL), 0);
 	fake_drain(f.fake);
 	/* Only who asked is told, by a command that can tell, once. */
-	fixture_run(&f, tur, 6, NONE, NULL, 0);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
-	fixture_run(&other, inquiry, 6, FROM, NULL, 5);
-	ck_assert_uint_eq(fixture_sense(&other, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, tur, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&other, inquiry, 6, FROM, NULL, 5), 0);
 	fixture_run(&other, tur, 6, NONE, NULL, 0);
 	ck_assert_uint_eq(fixture_sense(&other, &sense), WRITE_ERROR);
 	ck_assert(sense.deferred);
 	ck_assert_uint_eq(other.response.sense_buffer[0] & 0x7f, 0x71);
-	fixture_run(&other, tur, 6, NONE, NULL, 0);
-	ck_assert_uint_eq(fixture_sense(&other, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&other, tur, 6, NONE, NULL, 0), 0);
 	/* What was not flushed is still due. */
-	fixture_run(&f, sync, 10, NONE, NULL, 0);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, sync, 10, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 2);
 }
 END_TEST

@@ -42,9 +42,7 @@ static void open_lus(void)
 					    .maximum_transfer_bytes = 256 << 10,
 					    .serial = "big" };
 
-	fixture_open(&f, BLOCKS * 512, 512, false);
-	fixture_share(&other, &f);
-	other.initiator = 1;
+	fixture_open_two(&f, &other, BLOCKS * 512, 512, false);
 	memset(&big, 0, sizeof(big));
 	big.fake = fake_create(256 * 4096);
 	ck_assert_int_eq(sheaf_lu_create(&big.fake->store, &options, &big.lu), 0);
@@ -64,11 +62,10 @@ static void open_lus(void)
 
 static void close_lus(void)
 {
-	free(other.data);
 	free(big.data);
 	sheaf_lu_free(big.lu);
 	sheaf_store_free(&big.fake->store);
-	fixture_close(&f);
+	fixture_close_two(&f, &other);
 }
 
 /* An identification CSCD descriptor by the NAA designator of VPD page 83h (the second one there). */
@@ -616,8 +613,7 @@ START_TEST(operating_parameters_and_vpd_page)
 	/* clang-format on */
 	uint8_t cdb[16] = { 0x84, 3, [13] = 200 };
 
-	fixture_run(&f, cdb, 16, FROM, NULL, 200);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, cdb, 16, FROM, NULL, 200), 0);
 	ck_assert_uint_eq(f.response.bytes_transferred, sizeof(expected));
 	ck_assert_mem_eq(f.data, expected, sizeof(expected));
 	static const uint8_t inquiry[16] = { 0x12, 1, 0x8f, 0, 255 },

@@ -25,28 +25,23 @@ static struct scsi_fixture f, other;
 
 static void open_two(void)
 {
-	fixture_open(&f, BLOCKS * BLOCK, BLOCK, false);
-	fixture_share(&other, &f);
-	other.initiator = 1;
+	fixture_open_two(&f, &other, BLOCKS * BLOCK, BLOCK, false);
 }
 
 static void close_two(void)
 {
-	free(other.data);
-	fixture_close(&f);
+	fixture_close_two(&f, &other);
 }
 
 static unsigned in(struct scsi_fixture *t, const uint8_t *cdb, unsigned size, uint64_t count)
 {
-	fixture_run(t, cdb, size, count ? FROM : NONE, NULL, count);
-	return fixture_sense(t, NULL);
+	return fixture_send(t, cdb, size, count ? FROM : NONE, NULL, count);
 }
 
 static unsigned out(struct scsi_fixture *t, const uint8_t *cdb, unsigned size, const void *data,
 		    uint64_t count)
 {
-	fixture_run(t, cdb, size, count ? TO : NONE, data, count);
-	return fixture_sense(t, NULL);
+	return fixture_send(t, cdb, size, count ? TO : NONE, data, count);
 }
 
 /* Refused, and the field is named. */

@@ -32,15 +32,12 @@ static struct scsi_fixture f, other;
 
 static void open_fixture(void)
 {
-	fixture_open(&f, BLOCKS * 512, 512, false);
-	fixture_share(&other, &f);
-	other.initiator = 1;
+	fixture_open_two(&f, &other, BLOCKS * 512, 512, false);
 }
 
 static void close_fixture(void)
 {
-	free(other.data);
-	fixture_close(&f);
+	fixture_close_two(&f, &other);
 }
 
 static void sense6(struct scsi_fixture *by, uint8_t page, uint8_t subpage)
@@ -54,8 +51,7 @@ static unsigned select6(struct scsi_fixture *by, const uint8_t *list, uint8_t le
 {
 	uint8_t cdb[6] = { 0x15, 0x10, 0, 0, length };
 
-	fixture_run(by, cdb, 6, length ? TO : NONE, length ? list : NULL, length);
-	return fixture_sense(by, NULL);
+	return fixture_send(by, cdb, 6, length ? TO : NONE, length ? list : NULL, length);
 }
 
 /* One byte of a page becomes @value. */
@@ -74,8 +70,7 @@ static unsigned test_unit_ready(struct scsi_fixture *by)
 {
 	static const uint8_t cdb[6] = { 0 };
 
-	fixture_run(by, cdb, 6, NONE, NULL, 0);
-	return fixture_sense(by, NULL);
+	return fixture_send(by, cdb, 6, NONE, NULL, 0);
 }
 
 static unsigned write10(struct scsi_fixture *by, uint32_t lba)
@@ -83,8 +78,7 @@ static unsigned write10(struct scsi_fixture *by, uint32_t lba)
 	uint8_t block[512] = { 1 }, cdb[10] = { 0x2a, [8] = 1 };
 
 	sheaf_put_be32(cdb + 2, lba);
-	fixture_run(by, cdb, 10, TO, block, sizeof(block));
-	return fixture_sense(by, NULL);
+	return fixture_send(by, cdb, 10, TO, block, sizeof(block));
 }
 
 /* MODE SENSE */
@@ -406,16 +400,12 @@ START_TEST(software_write_protection_is_for_all)
 	ck_assert_uint_eq(write10(&f, 1), SOFT_PROTECTED);
 	ck_assert_uint_eq(write10(&other, 1), MODES_CHANGED);
 	ck_assert_uint_eq(write10(&other, 1), SOFT_PROTECTED);
-	fixture_run(&f, same, 16, NONE, NULL, 0);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), SOFT_PROTECTED);
-	fixture_run(&f, unmap, 10, NONE, NULL, 0);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), SOFT_PROTECTED);
+	ck_assert_uint_eq(fixture_send(&f, same, 16, NONE, NULL, 0), SOFT_PROTECTED);
+	ck_assert_uint_eq(fixture_send(&f, unmap, 10, NONE, NULL, 0), SOFT_PROTECTED);
 	sense6(&other, 0x0a, 0);
 	ck_assert_uint_eq(other.data[2], 0x90); /* WP, DPOFUA */
-	fixture_run(&f, sync, 10, NONE, NULL, 0);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
-	fixture_run(&f, read, 10, FROM, NULL, 512);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, sync, 10, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, read, 10, FROM, NULL, 512), 0);
 	ck_assert_uint_eq(set_byte(&other, 0x0a, 4, 0), 0);
 	ck_assert_uint_eq(write10(&other, 1), 0);
 	ck_assert_uint_eq(write10(&f, 1), MODES_CHANGED);
@@ -462,24 +452,20 @@ START_TEST(without_write_back_every_write_is_durable_when_it_ends)
 	ck_assert_uint_eq(write10(&f, 1), 0);
 	ck_assert(f.fake->last_fua);
 	ck_assert_uint_eq(flushes(), 0);
-	fixture_run(&f, cdb6, 6, TO, block, 512);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, cdb6, 6, TO, block, 512), 0);
 	ck_assert(f.fake->last_fua);
 	ck_assert_uint_eq(flushes(), 0);
 	/* All else: a flush before it ends. */
-	fixture_run(&f, same, 10, TO, block, 512);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, same, 10, TO, block, 512), 0);
 	ck_assert_uint_eq(f.response.bytes_transferred, 512);
 	ck_assert_uint_eq(flushes(), 1);
 	memset(block, 0, sizeof(block));
 	fixture_run(&f, same, 10, TO, block, 512);
 	ck_assert_uint_eq(flushes(), 1);
-	fixture_run(&f, unmap, 10, TO, list, 24);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, unmap, 10, TO, list, 24), 0);
 	ck_assert_uint_eq(f.response.bytes_transferred, 24);
 	ck_assert_uint_eq(flushes(), 1);
-	fixture_run(&f, verify, 10, TO, block, 512);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, verify, 10, TO, block, 512), 0);
 	ck_assert_uint_eq(flushes(), 1);
 	/* What writes nothing does not flush. */
 	fixture_run(&f, read, 10, FROM, NULL, 512);
@@ -506,13 +492,11 @@ START_TEST(flush_that_fails_fails_the_command)
 	ck_assert_uint_eq(f.response.bytes_transferred, 0);
 	/* It is not forgotten: the next one flushes again. */
 	ck_assert_uint_eq(flushes(), 1);
-	fixture_run(&f, same, 10, TO, block, 512);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, same, 10, TO, block, 512), 0);
 	ck_assert_uint_eq(flushes(), 1);
 	/* A write that fails is not flushed. */
 	f.fake->fail[SHEAF_STORE_WRITE] = -EIO;
-	fixture_run(&f, same, 10, TO, block, 512);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0x030c00);
+	ck_assert_uint_eq(fixture_send(&f, same, 10, TO, block, 512), 0x030c00);
 	ck_assert_uint_eq(flushes(), 0);
 	/* MODE SELECT that has to flush says so as well. */
 	ck_assert_uint_eq(set_byte(&f, 0x08, 2, 4), 0);

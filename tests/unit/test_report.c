@@ -28,8 +28,7 @@ static void inquiry(uint8_t evpd, uint8_t page)
 {
 	uint8_t cdb[6] = { 0x12, evpd, page, 0, 255 };
 
-	fixture_run(&f, cdb, 6, FROM, NULL, 255);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0);
+	ck_assert_uint_eq(fixture_send(&f, cdb, 6, FROM, NULL, 255), 0);
 }
 
 START_TEST(revision_is_the_version)
@@ -57,8 +56,7 @@ START_TEST(page_00_lists_every_page_once_in_ascending_order)
 	for (unsigned page = 0, at = 0; page < 256; page++) {
 		uint8_t cdb[6] = { 0x12, 1, (uint8_t)page, 0, 255 };
 		bool listed = at < count && codes[at] == page;
-		fixture_run(&f, cdb, 6, FROM, NULL, 255);
-		ck_assert_uint_eq(fixture_sense(&f, NULL), listed ? 0 : 0x052400);
+		ck_assert_uint_eq(fixture_send(&f, cdb, 6, FROM, NULL, 255), listed ? 0 : 0x052400);
 		at += listed;
 		if (!listed)
 			continue;
@@ -117,8 +115,7 @@ START_TEST(absent_lun)
 	inquiry(1, 0);
 	ck_assert_uint_eq(f.response.bytes_transferred, sizeof(pages));
 	ck_assert_mem_eq(f.data, pages, sizeof(pages));
-	fixture_run(&f, cdb, 6, FROM, NULL, 255);
-	ck_assert_uint_eq(fixture_sense(&f, NULL), 0x052400);
+	ck_assert_uint_eq(fixture_send(&f, cdb, 6, FROM, NULL, 255), 0x052400);
 }
 END_TEST
 
@@ -129,8 +126,7 @@ START_TEST(report_luns_selects)
 		uint8_t cdb[12] = { 0xa0, 0, (uint8_t)select, [9] = 255 };
 		bool all = select == 0 || select == 2 || select == 0x11;
 		bool none = select == 1 || select == 0x10 || select == 0x12;
-		fixture_run(&f, cdb, 12, FROM, NULL, 255);
-		ck_assert_uint_eq(fixture_sense(&f, NULL), all || none ? 0 : 0x052400);
+		ck_assert_uint_eq(fixture_send(&f, cdb, 12, FROM, NULL, 255), all || none ? 0 : 0x052400);
 		if (all || none)
 			ck_assert_uint_eq(sheaf_get_be32(f.data), all ? 24 : 0);
 		if (all)

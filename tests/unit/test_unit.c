@@ -32,17 +32,13 @@ static struct scsi_fixture f, other;
 
 static void open_two(void)
 {
-	fixture_open(&f, BLOCKS * BLOCK, BLOCK, false);
-	f.initiator = 0;
-	fixture_share(&other, &f);
-	other.initiator = 1;
+	fixture_open_two(&f, &other, BLOCKS * BLOCK, BLOCK, false);
 	memset(f.fake->bytes, 'x', BLOCKS * BLOCK);
 }
 
 static void close_two(void)
 {
-	free(other.data);
-	fixture_close(&f);
+	fixture_close_two(&f, &other);
 }
 
 /* A command that needs no access; nothing else moves. Its sense. */
@@ -64,13 +60,6 @@ static unsigned test_unit_ready(struct scsi_fixture *t, struct sheaf_sense *sens
 	static const uint8_t cdb[6] = { 0x00 };
 
 	return at_once(t, cdb, 6, NONE, 0, sense);
-}
-
-static unsigned run(struct scsi_fixture *t, const uint8_t *cdb, unsigned size,
-		    enum sheaf_transfer_direction direction, const void *out, uint64_t count)
-{
-	fixture_run(t, cdb, size, direction, out, count);
-	return fixture_sense(t, NULL);
 }
 
 /* What REQUEST SENSE has as data. */
@@ -104,17 +93,17 @@ START_TEST(a_stopped_unit_refuses_what_needs_the_medium_to_all_initiators)
 	static const uint8_t inquiry[6] = { 0x12, 0, 0, 0, 36 };
 	static const uint8_t capacity[10] = { 0x25 };
 
-	ck_assert_uint_eq(run(&f, stop, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, stop, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(at_once(&f, read, 10, FROM, BLOCK, NULL), STOPPED);
 	ck_assert_uint_eq(at_once(&other, read, 10, FROM, BLOCK, NULL), STOPPED);
 	ck_assert_uint_eq(test_unit_ready(&f, NULL), STOPPED);
 	ck_assert_uint_eq(at_once(&f, capacity, 10, FROM, 8, NULL), STOPPED);
 	ck_assert_uint_eq(at_once(&f, inquiry, 6, FROM, 36, NULL), 0);
 	ck_assert_uint_eq(request_sense(&other, NULL), STOPPED);
-	ck_assert_uint_eq(run(&other, start, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&other, start, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(test_unit_ready(&f, NULL), 0);
 	ck_assert_uint_eq(request_sense(&f, NULL), 0);
-	ck_assert_uint_eq(run(&f, read, 10, FROM, NULL, BLOCK), 0);
+	ck_assert_uint_eq(fixture_send(&f, read, 10, FROM, NULL, BLOCK), 0);
 }
 END_TEST
 
@@ -124,16 +113,16 @@ START_TEST(stopping_flushes_but_with_no_flush)
 	static const uint8_t stop_only[6] = { 0x1b, 0, 0, 0, 0x04 }, synchronize[10] = { 0x35 };
 	uint8_t block[BLOCK] = { 0 };
 
-	run(&f, write, 10, TO, block, BLOCK);
-	ck_assert_uint_eq(run(&f, stop_only, 6, NONE, NULL, 0), 0);
+	fixture_send(&f, write, 10, TO, block, BLOCK);
+	ck_assert_uint_eq(fixture_send(&f, stop_only, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 0);
-	ck_assert_uint_eq(run(&f, synchronize, 10, NONE, NULL, 0), STOPPED);
-	run(&f, start, 6, NONE, NULL, 0);
-	ck_assert_uint_eq(run(&f, stop, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, synchronize, 10, NONE, NULL, 0), STOPPED);
+	fixture_send(&f, start, 6, NONE, NULL, 0);
+	ck_assert_uint_eq(fixture_send(&f, stop, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 1);
-	ck_assert_uint_eq(run(&f, synchronize, 10, NONE, NULL, 0), 0); /* there is nothing to do */
+	ck_assert_uint_eq(fixture_send(&f, synchronize, 10, NONE, NULL, 0), 0); /* there is nothing to do */
 	/* It is stopped already. */
-	ck_assert_uint_eq(run(&f, stop, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, stop, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 1);
 }
 END_TEST
@@ -143,9 +132,9 @@ START_TEST(a_flush_that_fails_leaves_the_unit_started)
 	static const uint8_t write[10] = { 0x2a, 0, 0, 0, 0, 0, 0, 0, 1 };
 	uint8_t block[BLOCK] = { 0 };
 
-	run(&f, write, 10, TO, block, BLOCK);
+	fixture_send(&f, write, 10, TO, block, BLOCK);
 	f.fake->fail[SHEAF_STORE_FLUSH] = -EIO;
-	ck_assert_uint_ne(run(&f, stop, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_ne(fixture_send(&f, stop, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(test_unit_ready(&f, NULL), 0);
 }
 END_TEST
@@ -207,7 +196,7 @@ START_TEST(removal_may_be_prevented_and_allowed)
 	ck_assert_uint_eq(at_once(&other, prevent, 6, NONE, 0, NULL), 0);
 	ck_assert_uint_eq(at_once(&f, allow, 6, NONE, 0, NULL), 0);
 	/* A stopped unit takes it too. */
-	run(&f, stop, 6, NONE, NULL, 0);
+	fixture_send(&f, stop, 6, NONE, NULL, 0);
 	ck_assert_uint_eq(at_once(&f, prevent, 6, NONE, 0, NULL), 0);
 }
 END_TEST
@@ -219,7 +208,7 @@ static const uint8_t format_data[6] = { 0x04, 0x10 }, format_long[6] = { 0x04, 0
 
 START_TEST(format_makes_all_blocks_zeros_and_durable)
 {
-	ck_assert_uint_eq(run(&f, format, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, format, 6, NONE, NULL, 0), 0);
 	ck_assert(all_are(0));
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_DISCARD], 1);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 1);
@@ -231,7 +220,7 @@ START_TEST(format_writes_zeros_where_the_store_cannot_clear)
 {
 	f.fake->fail[SHEAF_STORE_DISCARD] = -EOPNOTSUPP;
 	f.fake->fail[SHEAF_STORE_ZERO] = -EOPNOTSUPP;
-	ck_assert_uint_eq(run(&f, format, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, format, 6, NONE, NULL, 0), 0);
 	ck_assert(all_are(0));
 	ck_assert_uint_gt(f.fake->done[SHEAF_STORE_WRITE], 1);
 }
@@ -368,11 +357,11 @@ START_TEST(patterns_fill_each_block_from_its_start)
 	/* SI with the default pattern is really written. */
 	static const uint8_t security[] = { 0, 0x88, 0, 0, 0x20, 0, 0, 0 };
 
-	ck_assert_uint_eq(run(&f, format_long, 6, TO, list, sizeof(list)), 0);
+	ck_assert_uint_eq(fixture_send(&f, format_long, 6, TO, list, sizeof(list)), 0);
 	ck_assert_uint_eq(f.response.bytes_transferred, sizeof(list));
 	for (size_t i = 0; i < BLOCKS * BLOCK; i++)
 		ck_assert_uint_eq(f.fake->bytes[i], "abc"[i % BLOCK % 3]);
-	ck_assert_uint_eq(run(&f, format_data, 6, TO, security, sizeof(security)), 0);
+	ck_assert_uint_eq(fixture_send(&f, format_data, 6, TO, security, sizeof(security)), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_DISCARD] + f.fake->done[SHEAF_STORE_ZERO], 0);
 	ck_assert(all_are(0));
 }
@@ -384,16 +373,16 @@ START_TEST(a_format_that_failed_spoils_the_medium_until_the_next_one)
 	static const uint8_t inquiry[6] = { 0x12, 0, 0, 0, 36 };
 
 	f.fake->fail[SHEAF_STORE_DISCARD] = -EIO;
-	ck_assert_uint_eq(run(&f, format, 6, NONE, NULL, 0), FORMAT_FAILED);
+	ck_assert_uint_eq(fixture_send(&f, format, 6, NONE, NULL, 0), FORMAT_FAILED);
 	ck_assert_uint_eq(at_once(&other, read, 10, FROM, BLOCK, NULL), FORMAT_CORRUPT);
 	ck_assert_uint_eq(at_once(&other, inquiry, 6, FROM, 36, NULL), 0);
 	ck_assert_uint_eq(request_sense(&other, NULL), FORMAT_CORRUPT);
 	/* Starting it does not make it whole, nor does stopping it hide that. */
-	ck_assert_uint_eq(run(&f, start, 6, NONE, NULL, 0), 0);
-	ck_assert_uint_eq(run(&f, stop, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, start, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, stop, 6, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(test_unit_ready(&f, NULL), FORMAT_CORRUPT);
-	ck_assert_uint_eq(run(&other, format, 6, NONE, NULL, 0), 0);
-	ck_assert_uint_eq(run(&f, read, 10, FROM, NULL, BLOCK), 0);
+	ck_assert_uint_eq(fixture_send(&other, format, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, read, 10, FROM, NULL, BLOCK), 0);
 }
 END_TEST
 
@@ -426,7 +415,7 @@ static const uint8_t erase[10] = { 0x48, 0x02 }, leave[10] = { 0x48, 0x1f };
 START_TEST(block_erase_unmaps_all)
 {
 	f.fake->mapped[7] = true;
-	ck_assert_uint_eq(run(&f, erase, 10, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, erase, 10, NONE, NULL, 0), 0);
 	ck_assert(all_are(0));
 	ck_assert(!f.fake->mapped[7]);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 1);
@@ -454,7 +443,7 @@ START_TEST(overwrite_writes_as_often_as_asked_and_the_pattern_last)
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 2);
 	ck_assert_uint_eq(f.fake->bytes[0], 0x12);
 	ck_assert_uint_eq(f.fake->bytes[BLOCKS * BLOCK - 1], 0x34);
-	ck_assert_uint_eq(run(&f, overwrite_5, 10, TO, thrice, 5), 0);
+	ck_assert_uint_eq(fixture_send(&f, overwrite_5, 10, TO, thrice, 5), 0);
 	ck_assert_uint_eq(f.fake->done[SHEAF_STORE_FLUSH], 5);
 	ck_assert(all_are(0xf0));
 }
@@ -551,7 +540,7 @@ START_TEST(a_restricted_sanitize_that_failed_is_left_by_one_that_succeeds)
 	struct sheaf_sense sense = { 0 };
 
 	f.fake->fail[SHEAF_STORE_FLUSH] = -EIO;
-	ck_assert_uint_eq(run(&f, erase, 10, NONE, NULL, 0), SANITIZE_FAILED);
+	ck_assert_uint_eq(fixture_send(&f, erase, 10, NONE, NULL, 0), SANITIZE_FAILED);
 	ck_assert_uint_eq(at_once(&other, read, 10, FROM, BLOCK, NULL), SANITIZE_FAILED);
 	ck_assert_uint_eq(at_once(&other, sense_6, 6, FROM, 255, NULL), SANITIZE_FAILED);
 	ck_assert_uint_eq(at_once(&other, format, 6, NONE, 0, NULL), SANITIZE_FAILED);
@@ -561,7 +550,7 @@ START_TEST(a_restricted_sanitize_that_failed_is_left_by_one_that_succeeds)
 	ck_assert_uint_eq(at_once(&f, unrestricted, 10, NONE, 0, &sense), ILLEGAL_FIELD);
 	ck_assert(sense.field_byte == 1 && sense.field_bit == 5);
 	ck_assert_uint_eq(test_unit_ready(&f, NULL), SANITIZE_FAILED);
-	ck_assert_uint_eq(run(&f, erase, 10, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, erase, 10, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(test_unit_ready(&f, NULL), 0);
 }
 END_TEST
@@ -571,10 +560,10 @@ START_TEST(an_unrestricted_sanitize_that_failed_can_be_left)
 	static const uint8_t unrestricted[10] = { 0x48, 0x22 };
 
 	/* None has failed: good, and nothing changes. */
-	ck_assert_uint_eq(run(&f, leave, 10, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, leave, 10, NONE, NULL, 0), 0);
 	f.fake->fail[SHEAF_STORE_DISCARD] = -EIO;
-	ck_assert_uint_eq(run(&f, unrestricted, 10, NONE, NULL, 0), SANITIZE_FAILED);
-	ck_assert_uint_eq(run(&other, leave, 10, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, unrestricted, 10, NONE, NULL, 0), SANITIZE_FAILED);
+	ck_assert_uint_eq(fixture_send(&other, leave, 10, NONE, NULL, 0), 0);
 	ck_assert_uint_eq(test_unit_ready(&f, NULL), 0);
 }
 END_TEST
@@ -675,7 +664,7 @@ START_TEST(a_read_only_unit_is_not_formatted_or_sanitized)
 	fixture_open(&f, BLOCKS * BLOCK, BLOCK, true);
 	ck_assert_uint_eq(at_once(&f, format, 6, NONE, 0, NULL), PROTECTED);
 	ck_assert_uint_eq(at_once(&f, erase, 10, NONE, 0, NULL), PROTECTED);
-	ck_assert_uint_eq(run(&f, stop, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, stop, 6, NONE, NULL, 0), 0);
 }
 END_TEST
 
