@@ -176,6 +176,12 @@ static void keep_answer(struct sheaf_node_handle *handle, struct sheaf_scsi_answ
 	handle->answer_bytes = (uint32_t)sizeof(*m) + m->data_in_bytes;
 }
 
+/* The message is a command. */
+static bool may_write(struct sheaf_request *request)
+{
+	return !request->file->unit.read_only && sheaf_sg_may_write(handle_of(request)->message.cdb);
+}
+
 static int forget_pages(struct sheaf_caller *helper)
 {
 	fuse_lowlevel_notify_inval_inode(helper->stale_session, helper->stale_node, 0, 0);
@@ -203,7 +209,7 @@ static void command_ended(struct sheaf_request *request, const struct sheaf_resu
 	};
 
 	sheaf_leave_gate(request);
-	if (!request->file->unit.read_only)
+	if (may_write(request))
 		atomic_fetch_add_explicit(&request->file->written_count, 1, memory_order_relaxed);
 	if (complete && result->status == SHEAF_STATUS_CHECK_CONDITION) {
 		m.sense_bytes = result->sense_length;
@@ -291,7 +297,7 @@ static int take_message(struct sheaf_request *request, size_t payload_bytes)
 		r = make_room(fuse, handle);
 	if (r < 0)
 		return r;
-	if (m->function != SHEAF_SCSI_COMMAND || (fuse->cache && !request->file->unit.read_only)) {
+	if (m->function != SHEAF_SCSI_COMMAND || (fuse->cache && may_write(request))) {
 		request->caller = fuse->helpers ? sheaf_callers_claim(fuse->helpers, 0) : NULL;
 		if (!request->caller)
 			return -EBUSY;

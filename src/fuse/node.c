@@ -46,6 +46,9 @@
 #define TICKS_A_SECOND	  100	/* USER_HZ */
 #define TIMEOUT_DEFAULT	  (60 * TICKS_A_SECOND)
 /* Source: the kernel's include/scsi/scsi_ioctl.h and include/uapi/linux/fs.h, where glibc's headers lack them. */
+#ifndef SCSI_IOCTL_GET_BUS_NUMBER
+#define SCSI_IOCTL_GET_BUS_NUMBER 0x5386
+#endif
 #ifndef SCSI_IOCTL_GET_IDLUN
 #define SCSI_IOCTL_GET_IDLUN 0x5382
 #endif
@@ -356,13 +359,14 @@ static void command_ended(struct sheaf_request *request, const struct sheaf_resu
 	struct sheaf_caller *caller = request->caller;
 	const struct sheaf_sg_command *c = &caller->command;
 	struct sheaf_fuse *fuse = request->fq->fuse;
+	bool writes = !request->file->unit.read_only && sheaf_sg_may_write(caller->cdb);
 	bool complete = result->service_response == SHEAF_TASK_COMPLETE;
 	uint8_t sense = complete && result->status == SHEAF_STATUS_CHECK_CONDITION
 				? result->sense_length
 				: 0;
 
 	sheaf_leave_gate(request);
-	if (!request->file->unit.read_only)
+	if (writes)
 		atomic_fetch_add_explicit(&request->file->written_count, 1, memory_order_relaxed);
 	if (end_if_gone(request))
 		return;
@@ -385,7 +389,7 @@ static void command_ended(struct sheaf_request *request, const struct sheaf_resu
 		caller->moved = (uint32_t)result->bytes_transferred;
 		memcpy(caller->buffer, sheaf_request_buffer(request), caller->moved);
 	}
-	if (fuse->cache && !request->file->unit.read_only) {
+	if (fuse->cache && writes) {
 		caller->stale_session = fuse->session;
 		caller->stale_node =
 			SHEAF_NODE_DISK0 + (uint64_t)(request->file - fuse->disks.files);
@@ -588,6 +592,9 @@ static void begin_on_node(struct sheaf_request *request)
 		break;
 	case SCSI_IOCTL_GET_IDLUN:
 		answer_idlun(request);
+		break;
+	case SCSI_IOCTL_GET_BUS_NUMBER:
+		answer_int(request, 0); /* of SG_GET_SCSI_ID too */
 		break;
 	case SG_SET_TIMEOUT:
 		begin_read_int(request, got_timeout);

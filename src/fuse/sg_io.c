@@ -7,6 +7,8 @@
 #include <scsi/sg.h>
 #include <string.h>
 
+#include <sheaf/scsi.h>
+
 /* The narrow layout: struct compat_sg_io_hdr of the kernel's drivers/scsi/sg.c. */
 enum {
 	NARROW_BYTES = 64,
@@ -175,6 +177,35 @@ void sheaf_sg_encode(const struct sheaf_sg_outcome *outcome, uint8_t out[SHEAF_S
 	memcpy(out + 8, &outcome->resid, sizeof(outcome->resid));
 	memcpy(out + 12, &outcome->duration_ms, sizeof(outcome->duration_ms));
 	memcpy(out + 16, &info, sizeof(info));
+}
+
+bool sheaf_sg_may_write(const uint8_t cdb[])
+{
+	switch (cdb[0]) {
+	case SHEAF_SCSI_TEST_UNIT_READY:
+	case SHEAF_SCSI_REQUEST_SENSE:
+	case SHEAF_SCSI_READ_6:
+	case SHEAF_SCSI_INQUIRY:
+	case SHEAF_SCSI_MODE_SENSE_6:
+	case SHEAF_SCSI_RECEIVE_DIAGNOSTIC_RESULTS:
+	case SHEAF_SCSI_READ_CAPACITY_10:
+	case SHEAF_SCSI_READ_10:
+	case SHEAF_SCSI_READ_DEFECT_DATA_10:
+	case SHEAF_SCSI_READ_BUFFER:
+	case SHEAF_SCSI_LOG_SENSE:
+	case SHEAF_SCSI_MODE_SENSE_10:
+	case SHEAF_SCSI_PERSISTENT_RESERVE_IN:
+	case SHEAF_SCSI_RECEIVE_COPY_RESULTS:
+	case SHEAF_SCSI_READ_16:
+	case SHEAF_SCSI_SERVICE_ACTION_IN_16:
+	case SHEAF_SCSI_REPORT_LUNS:
+	case SHEAF_SCSI_MAINTENANCE_IN:
+	case SHEAF_SCSI_READ_12:
+	case SHEAF_SCSI_READ_DEFECT_DATA_12:
+		return false;
+	default:
+		return true;
+	}
 }
 
 uint16_t sheaf_sg_host_status(uint32_t service_response, uint32_t status)

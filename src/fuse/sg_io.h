@@ -64,6 +64,11 @@ uint32_t sheaf_sg_decode_vector(const uint8_t bytes[], unsigned count, bool narr
 /** What is written back: @out goes to offset sheaf_sg_outcome_offset() of the caller's header. */
 void sheaf_sg_encode(const struct sheaf_sg_outcome *outcome, uint8_t out[SHEAF_SG_OUTCOME_BYTES]);
 size_t sheaf_sg_outcome_offset(bool narrow);
+/**
+ * May a command with the operation code cdb[0] change what is on the medium? Where it is not known that it does not, yes: then what
+ * the kernel has cached of the disk is out of date.
+ */
+bool sheaf_sg_may_write(const uint8_t cdb[]);
 /** host_status of a task that ended with @service_response and @status. */
 uint16_t sheaf_sg_host_status(uint32_t service_response, uint32_t status);
 

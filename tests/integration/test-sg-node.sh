@@ -33,6 +33,15 @@ for options in --transport=dev --transport=auto --cache=on "--workers=1"; do
 	cat "$tmp/mnt/disk" >/dev/null
 	rule "$node" scatter
 	cmp "$tmp/mnt/disk" "$tmp/img" || fail "$options: the file is not the image"
+	# A command that changes nothing costs nobody what is cached.
+	if [ "$options" = --cache=on ]; then
+		cat "$tmp/mnt/disk" >/dev/null
+		before=$(stat_of "$tmp/mnt" 's["lus"][0]["reads"]')
+		"$SHEAF" scsi "$tmp/mnt" tur || fail "test-unit-ready"
+		! command -v sg_turs >/dev/null || sg_turs "$node" || fail "sg_turs"
+		cat "$tmp/mnt/disk" >/dev/null
+		[ "$(stat_of "$tmp/mnt" 's["lus"][0]["reads"]')" = "$before" ] || fail "TEST UNIT READY throws the page cache away"
+	fi
 	before=$(flushes)
 	printf x | dd of="$tmp/mnt/disk" bs=1 conv=notrunc status=none
 	[ "$(flushes)" -gt "$before" ] || fail "$options: closing stats.json has cost the disk its FLUSH"

@@ -30,6 +30,7 @@ says() {
 # Who it is.
 says 0 'Vendor identification: SHEAF' sg_inq "$node"
 says 0 'version descriptor|SPC-4' sg_inq -d "$node"
+says 0 'SHEAF' sg_scan -i "$node"
 for page in 0x00 0x80 0x83 0x86 0xb0 0xb1 0xb2; do
 	says 0 . sg_vpd --page=$page "$node"
 done

@@ -302,6 +302,20 @@ START_TEST(host_statuses)
 }
 END_TEST
 
+START_TEST(only_what_surely_reads_leaves_the_page_cache_alone)
+{
+	/* TEST UNIT READY, INQUIRY, LOG SENSE, READ CAPACITY (16), READ (10), MODE SENSE (10) */
+	static const uint8_t reads[] = { 0x00, 0x12, 0x4d, 0x9e, 0x28, 0x5a };
+	/* FORMAT UNIT, WRITE (10), UNMAP, SANITIZE, EXTENDED COPY, COMPARE AND WRITE, WRITE SAME (16), a vendor's */
+	static const uint8_t writes[] = { 0x04, 0x2a, 0x42, 0x48, 0x83, 0x89, 0x93, 0xc0 };
+
+	for (unsigned i = 0; i < sizeof(reads); i++)
+		ck_assert_msg(!sheaf_sg_may_write(&reads[i]), "%02x", reads[i]);
+	for (unsigned i = 0; i < sizeof(writes); i++)
+		ck_assert_msg(sheaf_sg_may_write(&writes[i]), "%02x", writes[i]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sg_io");
@@ -321,6 +335,7 @@ int main(void)
 	tcase_add_test(out, outcome_lies_where_the_caller_looks);
 	tcase_add_test(out, a_good_outcome_is_all_zero_but_its_counts);
 	tcase_add_test(out, host_statuses);
+	tcase_add_test(out, only_what_surely_reads_leaves_the_page_cache_alone);
 	suite_add_tcase(suite, both);
 	suite_add_tcase(suite, out);
 	runner = srunner_create(suite);

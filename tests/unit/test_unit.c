@@ -615,7 +615,7 @@ START_TEST(the_mark_of_what_was_cut_off_is_understood)
 	ck_assert_uint_eq(test_unit_ready(&f, NULL), marks[_i].sense);
 	if (marks[_i].sense != SANITIZE_FAILED)
 		return;
-	ck_assert_uint_eq(run(&f, leave, 10, NONE, NULL, 0), marks[_i].can_be_left ? 0 : ILLEGAL_FIELD);
+	ck_assert_uint_eq(fixture_send(&f, leave, 10, NONE, NULL, 0), marks[_i].can_be_left ? 0 : ILLEGAL_FIELD);
 	ck_assert_int_eq(note->length, marks[_i].can_be_left ? 0 : (int)strlen(marks[_i].word));
 	come_again();
 	ck_assert_uint_eq(test_unit_ready(&f, NULL), marks[_i].can_be_left ? 0 : SANITIZE_FAILED);
@@ -652,7 +652,7 @@ END_TEST
 START_TEST(a_mark_that_cannot_be_kept_stops_nothing)
 {
 	f.fake->keep_result = -ENOSPC;
-	ck_assert_uint_eq(run(&f, format, 6, NONE, NULL, 0), 0);
+	ck_assert_uint_eq(fixture_send(&f, format, 6, NONE, NULL, 0), 0);
 	ck_assert(all_are(0));
 	ck_assert_uint_eq(test_unit_ready(&other, NULL), 0);
 }
