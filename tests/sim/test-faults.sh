@@ -56,10 +56,10 @@ fault sleeps-without-a-look seam/lane.c 's/return atomic_load\(&end->ring->tail\
 fault driver-completes-next-turn driver/context.c 's/(lane_count; i\+\+\)\n)\t\tpush_done\(context/$1\t\tif (context->completed) push_done(context/'
 # What comes back
 fault owner-is-not-checked host/complete.c 's/state->owner != SHEAF_SLOT_CONTROLLER &&\n/state->owner == SHEAF_SLOT_FREE \&\&\n/'
-fault identifier-is-not-checked host/complete.c 's/r.controller_task_identifier != state->identifier/0/'
+fault identifier-is-not-checked host/complete.c 's/once->controller_task_identifier != state->identifier/0/'
 fault generation-does-not-count host/queue.c 's/\+\+state->generation/state->generation/'
 fault index-is-not-checked host/complete.c 's/slot >= queue->host->slots \|\| //'
-fault bytes-are-not-checked host/complete.c 's/r.bytes_transferred > state->requested/0/'
+fault bytes-are-not-checked host/complete.c 's/bytes_transferred > state->requested/0/'
 fault more-after-a-retry host/queue.c 's/\tif \(queue->host->kept\)\n\t\tqueue->host->view.commands\[slot\] = queue->host->kept\[slot\];\n\telse\n[^;]*;//'
 fault late-completion-is-an-end host/complete.c 's/if \(state->owner == SHEAF_SLOT_QUARANTINED\) \{\n\t\tsheaf_count_add\(&queue->stats.late/if (0) {\n\t\tsheaf_count_add(&queue->stats.late/'
 fault rest-of-a-bundle-is-lost host/complete.c 's/\t\tcomplete_slot\(queue, slots\[i\], NULL\);/\t\tif (!complete_slot(queue, slots[i], NULL)) break;/'
