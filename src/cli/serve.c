@@ -28,6 +28,7 @@
 #include "cli/watch.h"
 #include "fuse/caller.h"
 #include "fuse/fuse.h"
+#include "fuse/node.h"
 
 #ifndef PR_SET_IO_FLUSHER
 #define PR_SET_IO_FLUSHER 57 /* linux/prctl.h, Linux 5.6 */
@@ -461,6 +462,7 @@ int sheaf_serve(const struct sheaf_serve_options *options)
 		r = r < 0 ? r : sync_result;
 		s->fuse.callers = sheaf_callers_free(s->fuse.callers);
 		s->fuse.helpers = sheaf_callers_free(s->fuse.helpers);
+		sheaf_nodes_close_all(&s->fuse);
 		sheaf_session_destroy(&s->fuse);
 		free(s->fuse.requests);
 		sheaf_disks_deinit(&s->fuse.disks);

@@ -211,7 +211,7 @@ static char *make_text(const struct sheaf_fuse *fuse, fuse_ino_t ino, size_t *re
 
 static void open_node(fuse_req_t req)
 {
-	struct sheaf_node_handle *handle = sheaf_node_open();
+	struct sheaf_node_handle *handle = sheaf_node_open(fuse_of(req));
 
 	/* In parallel, or a command that takes long would hold the reset that is to end it. */
 	if (handle)

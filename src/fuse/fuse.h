@@ -48,6 +48,7 @@ struct sheaf_fuse {
 	unsigned queue_count;
 	struct sheaf_callers *callers; /* NULL: without memory for it; then there is no SG_IO */
 	struct sheaf_callers *helpers; /* the same, but never in a caller's memory: for message.c */
+	struct sheaf_node_handle *nodes; /* that are open; node.c's */
 	_Atomic uint32_t node_answers; /* open nodes that have memory for one */
 	_Atomic uint32_t node_refusals; /* what was said about them is bounded */
 	struct sheaf_request **requests; /* of each slot, wherever it is; made with the first queue */

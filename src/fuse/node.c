@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <fuse_lowlevel.h>
 #include <linux/fs.h>
+#include <pthread.h>
 #include <scsi/scsi_ioctl.h>
 #include <scsi/sg.h>
 #include <stddef.h>
@@ -60,19 +61,41 @@
 static_assert(SHEAF_CALLER_BUFFER_BYTES == SHEAF_MAX_WRITE,
 	      "what a slot takes is what a caller may send");
 
-struct sheaf_node_handle *sheaf_node_open(void)
+/* Guards the list of open nodes. */
+static pthread_mutex_t nodes_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct sheaf_node_handle *sheaf_node_open(struct sheaf_fuse *fuse)
 {
 	struct sheaf_node_handle *handle = calloc(1, sizeof(*handle));
 
-	if (handle)
-		atomic_init(&handle->timeout, TIMEOUT_DEFAULT);
+	if (!handle)
+		return NULL;
+	atomic_init(&handle->timeout, TIMEOUT_DEFAULT);
+	pthread_mutex_lock(&nodes_lock);
+	handle->next = fuse->nodes;
+	handle->link = &fuse->nodes;
+	if (handle->next)
+		handle->next->link = &handle->next;
+	fuse->nodes = handle;
+	pthread_mutex_unlock(&nodes_lock);
 	return handle;
 }
 
 void sheaf_node_close(struct sheaf_fuse *fuse, struct sheaf_node_handle *handle)
 {
+	pthread_mutex_lock(&nodes_lock);
+	*handle->link = handle->next;
+	if (handle->next)
+		handle->next->link = handle->link;
+	pthread_mutex_unlock(&nodes_lock);
 	sheaf_message_close(fuse, handle);
 	free(handle);
+}
+
+void sheaf_nodes_close_all(struct sheaf_fuse *fuse)
+{
+	while (fuse->nodes)
+		sheaf_node_close(fuse, fuse->nodes);
 }
 
 static const struct fuse_ioctl_in *args_of(const struct sheaf_request *request)

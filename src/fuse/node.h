@@ -23,12 +23,16 @@ struct sheaf_node_handle {
 	uint8_t *answer;	   /* mapped by the first message; NULL: there was none */
 	uint32_t answer_bytes;
 	struct sheaf_scsi_request message; /* the one that runs */
+	/* The list of the mount's open nodes; *link is this one. */
+	struct sheaf_node_handle *next, **link;
 };
 
-/** NULL without memory. */
-struct sheaf_node_handle *sheaf_node_open(void);
+/** NULL without memory. Thread: any. */
+struct sheaf_node_handle *sheaf_node_open(struct sheaf_fuse *fuse);
 /** Nothing runs on it. */
 void sheaf_node_close(struct sheaf_fuse *fuse, struct sheaf_node_handle *handle);
+/** Those whose RELEASE did not come, as the connection was aborted. The loops have ended. */
+void sheaf_nodes_close_all(struct sheaf_fuse *fuse);
 /** Once, before the loop runs. */
 void sheaf_node_init(struct sheaf_fuse_queue *fq);
 /** Run FUSE_IOCTL. Its reply comes through sheaf_transport_reply(), maybe at once. Thread: the loop's. */

@@ -189,7 +189,7 @@ static void run_on_node(size_t payload)
 {
 	struct fuse_in_header *header = (struct fuse_in_header *)f.request.head;
 	struct fuse_write_in *in = (struct fuse_write_in *)(header + 1);
-	struct sheaf_node_handle *handle = sheaf_node_open();
+	struct sheaf_node_handle *handle = sheaf_node_open(&f.fuse);
 
 	header->nodeid = SHEAF_NODE_SG0 + header->nodeid % DISKS;
 	for (unsigned i = 0; handle && i < MESSAGES; i++) {
