@@ -248,7 +248,7 @@ static void begin_command(struct sheaf_request *request)
 {
 	/* As for SG_IO: no read-modify-write of the mount's is half done meanwhile. */
 	request->from = 0;
-	request->to = request->file->size_bytes;
+	request->to = sheaf_disk_size(request->file);
 	sheaf_enter_gate(request, false, send_command);
 }
 

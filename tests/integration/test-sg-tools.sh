@@ -118,12 +118,11 @@ says 0 '' sg_senddiag --selftest=0 --test "$node"
 says 0 '' sg_senddiag --list "$node"
 
 # Self-tests. 1, 2: in the background, short and extended; 5, 6: in the foreground; 4 aborts one in the background.
+no_test_runs() {
+	! sg_logs --page=0x10 "$node" 2>/dev/null | grep -q 'self test in progress'
+}
 tested() {
-	tries=0
-	while sg_logs --page=0x10 "$node" 2>/dev/null | grep -q 'self test in progress'; do
-		[ $((tries += 1)) -lt 200 ] || fail "a self-test has no end"
-		sleep 0.1
-	done
+	wait_until 20 no_test_runs || fail "a self-test has no end"
 }
 for code in 1 2 5 6; do
 	says 0 '' sg_senddiag --selftest=$code "$node"
